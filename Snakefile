@@ -1,0 +1,52 @@
+"""discatlas: from stellar catalogues to maps, models and figures of the Milky Way's disc."""
+
+from snakemake.utils import min_version
+
+min_version("9.6")
+
+
+configfile: workflow.source_path("config/config.yaml")
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/catalogue.smk"
+include: "workflow/rules/phase_space.smk"
+include: "workflow/rules/maps.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/checks.smk"
+
+
+rule all:
+    """Everything that the config asks for: maps, figures and checks of every sample in atlas.samples."""
+    default_target: True
+    input:
+        MAPS,
+        FIGURES,
+        "results/checks/atlas.json",
+
+
+rule samples:
+    """The cleaned samples and their cut flows."""
+    input:
+        expand("results/samples/{sample}.parquet", sample=SAMPLES),
+
+
+rule phase_space:
+    """The phase space of every sample."""
+    input:
+        expand("results/phase_space/{sample}.parquet", sample=SAMPLES),
+
+
+rule maps:
+    """The map tables."""
+    input:
+        MAPS,
+
+
+rule figures:
+    """The figures."""
+    input:
+        FIGURES,

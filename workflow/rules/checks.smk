@@ -1,0 +1,104 @@
+"""Results held against what they must be: value, expectation, source, pass.
+
+INPUTS   results/phase_space/{sample}.parquet, results/maps/{sample}/map_{map}.parquet
+OUTPUTS  results/checks/statistic_{check}.json, results/checks/simulation_{check}.json, results/checks/atlas.json
+"""
+
+
+def checks_of(kind):
+    """Return the names of the declared checks of the samples in this atlas."""
+    return [name for name, spec in config["checks"][kind].items() if spec["sample"] in SAMPLES]
+
+
+def of_check(kind, key):
+    """Return a function that gives one config key of a check, for params."""
+    return lambda wildcards: config["checks"][kind][wildcards.check][key]
+
+
+def checked_sample(wildcards):
+    """Return the declaration of the sample of a simulation check."""
+    return config["samples"][config["checks"]["simulations"][wildcards.check]["sample"]]
+
+
+rule check_statistic:
+    """A statistic of one phase-space column against its expectation."""
+    input:
+        stars=lambda wildcards: f"results/phase_space/{of_check('statistics', 'sample')(wildcards)}.parquet",
+    output:
+        result="results/checks/statistic_{check}.json",
+    params:
+        column=of_check("statistics", "column"),
+        statistic=of_check("statistics", "statistic"),
+        selection=of_check("statistics", "selection"),
+        expected=of_check("statistics", "expected"),
+        tolerance=of_check("statistics", "tolerance"),
+        source=of_check("statistics", "source"),
+        library=library("check_statistic"),
+    wildcard_constraints:
+        check=one_of(config["checks"]["statistics"]),
+    log:
+        "logs/check_statistic/{check}.log",
+    benchmark:
+        "benchmarks/check_statistic/{check}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    conda:
+        "../../envs/catalogue.yaml"
+    script:
+        "../scripts/check_statistic.py"
+
+
+rule check_simulation:
+    """The radial-velocity map of a simulated disc against the wave that was put in."""
+    input:
+        cells=lambda wildcards: "results/maps/{sample}/map_{map}.parquet".format(
+            **config["checks"]["simulations"][wildcards.check]
+        ),
+    output:
+        result="results/checks/simulation_{check}.json",
+    params:
+        model=lambda wildcards: {
+            key: value
+            for key, value in config["catalogues"][checked_sample(wildcards)["catalogue"]].items()
+            if key not in ("source", "sun")
+        },
+        sun=lambda wildcards: config["sun"][config["catalogues"][checked_sample(wildcards)["catalogue"]]["sun"]],
+        radius_kpc=of_check("simulations", "radius_kpc"),
+        max_deviation=of_check("simulations", "max_deviation"),
+        library=library("check_simulation"),
+    wildcard_constraints:
+        check=one_of(config["checks"]["simulations"]),
+    log:
+        "logs/check_simulation/{check}.log",
+    benchmark:
+        "benchmarks/check_simulation/{check}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    conda:
+        "../../envs/simulation.yaml"
+    script:
+        "../scripts/check_simulation.py"
+
+
+rule check_atlas:
+    """All checks together; a failed one stops the atlas, with its numbers."""
+    input:
+        results=expand("results/checks/statistic_{check}.json", check=checks_of("statistics"))
+        + expand("results/checks/simulation_{check}.json", check=checks_of("simulations")),
+    output:
+        summary="results/checks/atlas.json",
+    params:
+        library=library("check_atlas"),
+    log:
+        "logs/check_atlas/atlas.log",
+    benchmark:
+        "benchmarks/check_atlas/atlas.tsv"
+    threads: 1
+    resources:
+        mem_mb=500,
+    conda:
+        "../../envs/catalogue.yaml"
+    script:
+        "../scripts/check_atlas.py"

@@ -1,0 +1,97 @@
+"""The checked config, the names that wildcards may take, the targets, and what every rule shares.
+
+INPUTS   config (config/config.yaml and overlays), workflow/schemas/config.schema.yaml
+OUTPUTS  results/run_config.yaml when a run starts
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import yaml
+from snakemake.exceptions import WorkflowError
+
+SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
+sys.path.insert(0, str(SCRIPTS))
+
+from discatlas.config import complete_config, required_files
+from discatlas.digests import script_digest
+from discatlas.errors import DiscatlasError
+from discatlas.files import write_text
+from discatlas.record import run_record
+
+with open(workflow.source_path("../schemas/config.schema.yaml"), encoding="utf-8") as file:
+    SCHEMA = yaml.safe_load(file)
+
+try:
+    config = complete_config(config, SCHEMA)
+    required_files(config)
+except DiscatlasError as error:
+    raise WorkflowError(str(error))
+
+# polars fixes its number of threads when it is first imported, before a script could
+os.environ["POLARS_MAX_THREADS"] = str(config["threads"])
+
+SAMPLES = config["atlas"]["samples"]
+
+
+def one_of(names):
+    """Return a wildcard constraint that matches just these names."""
+    return "|".join(names) or "-"
+
+
+def catalogues(*sources):
+    """Return the names of the catalogues that come from these sources."""
+    return [name for name, spec in config["catalogues"].items() if spec["source"] in sources]
+
+
+def maps_of(sample, n_axes=(1, 2)):
+    """Return the names of the maps of a sample, those with this number of axes."""
+    return [name for name, spec in config["maps"].items() if sample in spec["samples"] and len(spec["axes"]) in n_axes]
+
+
+def of_catalogue(key):
+    """Return a function that gives one config key of the catalogue, for params."""
+    return lambda wildcards: config["catalogues"][wildcards.catalogue][key]
+
+
+def of_sample(key):
+    """Return a function that gives one config key of the sample, for params."""
+    return lambda wildcards: config["samples"][wildcards.sample][key]
+
+
+def of_map(key):
+    """Return a function that gives one config key of the map, for params."""
+    return lambda wildcards: config["maps"][wildcards.map][key]
+
+
+def solar_set(wildcards):
+    """Return the solar set of the sample."""
+    return config["sun"][config["samples"][wildcards.sample]["sun"]]
+
+
+def library(script):
+    """Return the digest of the library code that a script reaches, so that an edit there runs the rule again."""
+    return script_digest(SCRIPTS, script)
+
+
+MAPS = [f"results/maps/{sample}/map_{name}.parquet" for sample in SAMPLES for name in maps_of(sample)]
+FIGURES = [f"results/figures/{sample}/cut_flow.{kind}" for sample in SAMPLES for kind in ("pdf", "png")] + [
+    f"results/figures/{sample}/{'map' if n_axes == 2 else 'profile'}_{name}-{quantity}.{kind}"
+    for sample in SAMPLES
+    for n_axes in (1, 2)
+    for name in maps_of(sample, [n_axes])
+    for quantity in config["maps"][name]["quantities"]
+    for kind in ("pdf", "png")
+]
+
+
+wildcard_constraints:
+    sample=one_of(config["samples"]),
+    catalogue=one_of(config["catalogues"]),
+    map=one_of(config["maps"]),
+    quantity=r"[A-Za-z][A-Za-z0-9_]*",
+
+
+onstart:
+    write_text(Path("results/run_config.yaml"), run_record(config, Path(workflow.basedir)))

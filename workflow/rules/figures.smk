@@ -1,0 +1,108 @@
+"""Figures as PDF and PNG, drawn from tables alone.
+
+INPUTS   results/samples/cut_flow_{sample}.parquet, results/maps/{sample}/map_{map}.parquet
+OUTPUTS  results/figures/{sample}/cut_flow.pdf, map_{map}-{quantity}.pdf, profile_{map}-{quantity}.pdf, and .png
+"""
+
+
+def density_map(wildcards):
+    """Return the map of counts that is drawn behind a profile, if one is declared."""
+    name = config["maps"][wildcards.map]["density"]
+    return [f"results/maps/{wildcards.sample}/map_{name}.parquet"] if name else []
+
+
+rule plot_cut_flow:
+    """The cut flow of a sample as a flow chart."""
+    input:
+        cut_flow="results/samples/cut_flow_{sample}.parquet",
+    output:
+        pdf="results/figures/{sample}/cut_flow.pdf",
+        png=report(
+            "results/figures/{sample}/cut_flow.png",
+            caption="../report/cut_flow.rst",
+            category="{sample}",
+            subcategory="cut flow",
+        ),
+    params:
+        title=of_sample("title"),
+        dpi=config["figures"]["dpi"],
+        library=library("plot_cut_flow"),
+    log:
+        "logs/plot_cut_flow/{sample}.log",
+    benchmark:
+        "benchmarks/plot_cut_flow/{sample}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    conda:
+        "../../envs/figures.yaml"
+    script:
+        "../scripts/plot_cut_flow.py"
+
+
+rule plot_map:
+    """One quantity on a map: mean, dispersion, error of the mean, and counts."""
+    input:
+        cells="results/maps/{sample}/map_{map}.parquet",
+        arms=workflow.source_path("../../resources/reid2019_arms.csv") if config["figures"]["arms"] else [],
+    output:
+        pdf="results/figures/{sample}/map_{map}-{quantity}.pdf",
+        png=report(
+            "results/figures/{sample}/map_{map}-{quantity}.png",
+            caption="../report/map.rst",
+            category="{sample}",
+            subcategory="map {map}",
+            labels={"quantity": "{quantity}"},
+        ),
+    params:
+        quantity=lambda wildcards: wildcards.quantity,
+        R0_kpc=lambda wildcards: solar_set(wildcards)["R0_kpc"],
+        z_sun_kpc=lambda wildcards: solar_set(wildcards)["z_sun_kpc"],
+        title=of_sample("title"),
+        percentile=config["figures"]["colour_percentile"],
+        dpi=config["figures"]["dpi"],
+        library=library("plot_map"),
+    log:
+        "logs/plot_map/{sample}/{map}-{quantity}.log",
+    benchmark:
+        "benchmarks/plot_map/{sample}/{map}-{quantity}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    conda:
+        "../../envs/figures.yaml"
+    script:
+        "../scripts/plot_map.py"
+
+
+rule plot_profile:
+    """One quantity against one coordinate, with its error and dispersion."""
+    input:
+        profile="results/maps/{sample}/map_{map}.parquet",
+        density=density_map,
+    output:
+        pdf="results/figures/{sample}/profile_{map}-{quantity}.pdf",
+        png=report(
+            "results/figures/{sample}/profile_{map}-{quantity}.png",
+            caption="../report/profile.rst",
+            category="{sample}",
+            subcategory="profile {map}",
+            labels={"quantity": "{quantity}"},
+        ),
+    params:
+        quantity=lambda wildcards: wildcards.quantity,
+        R0_kpc=lambda wildcards: solar_set(wildcards)["R0_kpc"],
+        title=of_sample("title"),
+        dpi=config["figures"]["dpi"],
+        library=library("plot_profile"),
+    log:
+        "logs/plot_profile/{sample}/{map}-{quantity}.log",
+    benchmark:
+        "benchmarks/plot_profile/{sample}/{map}-{quantity}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    conda:
+        "../../envs/figures.yaml"
+    script:
+        "../scripts/plot_profile.py"

@@ -1,0 +1,126 @@
+"""Make a sample: corrections, one distance, duplicates resolved, cuts, and the cut flow (rule ``clean_sample``)."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from discatlas.cleaning import CutFlow, Step, clean_batches, duplicate_rows
+from discatlas.contracts import load_contract
+from discatlas.cuts import compile_cut
+from discatlas.distances import estimate_distance
+from discatlas.errors import DiscatlasError
+from discatlas.files import write_json
+from discatlas.runtime import script_log
+from discatlas.tables import (
+    TableWriter,
+    check_columns,
+    column_names,
+    count_rows,
+    extra_columns,
+    frame_batches,
+    read_provenance,
+    write_table,
+)
+from discatlas.velocities import apply_corrections
+
+DISTANCE_COLUMNS = ["distance_kpc", "distance_error_kpc", "distance_lo_kpc", "distance_hi_kpc"]
+
+
+def run(
+    *,
+    catalogue: Path,
+    sample: Path,
+    cut_flow: Path,
+    cut_flow_json: Path,
+    corrections: list[str],
+    distance: str,
+    duplicates: dict[str, str],
+    cuts: list[dict[str, str]],
+) -> None:
+    """Clean `catalogue` into `sample` in batches; write the cut flow as a table and as JSON."""
+    names, n_rows = column_names(catalogue), count_rows(catalogue)
+    if n_rows == 0:
+        raise DiscatlasError(f"{catalogue}: no rows")
+    standard = load_contract("sample")
+    contract = standard.extend(extra_columns(catalogue, standard))
+    by, order_by = duplicates["by"], duplicates.get("order_by")
+    wanted = [by] if duplicates["keep"] in ("first", "error") or order_by is None else [by, order_by]
+    check_columns(catalogue, wanted, names)
+    superfluous = duplicate_rows(lambda: frame_batches(catalogue, wanted), n_rows, by, duplicates["keep"], order_by)
+    columns = names + DISTANCE_COLUMNS
+    compiled = [compile_cut(cut["expression"], columns) for cut in cuts]
+    flow = CutFlow(
+        [
+            Step("catalogue", "all rows"),
+            Step("duplicates", f"{by} once ({duplicates['keep']})"),
+            Step("position and distance", f"known ra, dec and distance ({distance})"),
+        ]
+    )
+    flow.steps += [Step(cut["name"], cut["expression"]) for cut in cuts]
+    changed: dict[str, int] = {}
+
+    def prepare(batch: pl.DataFrame) -> pl.DataFrame:
+        return _add_distance(_correct(batch, corrections, changed), distance)
+
+    provenance = {
+        "distance": distance,
+        "corrections": corrections,
+        "duplicates": duplicates,
+        "cuts": cuts,
+        "catalogue": read_provenance(catalogue),
+    }
+    with TableWriter(sample, contract, columns, provenance) as writer:
+        for i, clean in enumerate(clean_batches(frame_batches(catalogue), prepare, superfluous, compiled, flow)):
+            writer.write(clean)
+            if i % 20 == 0:
+                logging.info("%d of %d rows read, %d kept", flow.steps[0].n_after, n_rows, writer.n_rows)
+        flow.require_stars()
+    _write_flow(cut_flow, cut_flow_json, flow, changed, provenance)
+
+
+def _correct(batch: pl.DataFrame, corrections: list[str], changed: dict[str, int]) -> pl.DataFrame:
+    if not corrections:
+        return batch
+    arrays = {name: batch[name].to_numpy() for name in batch.columns if batch[name].dtype.is_numeric()}
+    corrected, counts = apply_corrections(arrays, corrections)
+    for name, count in counts.items():
+        changed[name] = changed.get(name, 0) + count
+    new = [
+        pl.Series(name, values, nan_to_null=True) for name, values in corrected.items() if values is not arrays[name]
+    ]
+    return batch.with_columns(new)
+
+
+def _add_distance(batch: pl.DataFrame, estimator: str) -> pl.DataFrame:
+    arrays = {name: batch[name].to_numpy() for name in batch.columns if batch[name].dtype.is_float()}
+    distance = estimate_distance(arrays, estimator)
+    return batch.with_columns([pl.Series(name, distance[name], nan_to_null=True) for name in DISTANCE_COLUMNS])
+
+
+def _write_flow(table: Path, text: Path, flow: CutFlow, changed: dict[str, int], provenance: dict[str, Any]) -> None:
+    columns = flow.columns()
+    write_table(table, load_contract("cut_flow"), columns, provenance)
+    source = provenance["catalogue"]
+    record = {
+        "steps": [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)],
+        "corrected": changed,
+        "missing_in_catalogue": source.get("missing", {}),
+        "out_of_range_in_catalogue": source.get("out_of_range", {}),
+    }
+    write_json(text, record)
+
+
+if __name__ == "__main__":
+    with script_log(snakemake.log[0], threads=snakemake.threads):
+        run(
+            catalogue=Path(snakemake.input.catalogue),
+            sample=Path(snakemake.output.sample),
+            cut_flow=Path(snakemake.output.cut_flow),
+            cut_flow_json=Path(snakemake.output.cut_flow_json),
+            corrections=snakemake.params.corrections,
+            distance=snakemake.params.distance,
+            duplicates=snakemake.params.duplicates,
+            cuts=snakemake.params.cuts,
+        )

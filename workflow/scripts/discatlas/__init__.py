@@ -1,0 +1,1 @@
+"""discatlas: the library behind the workflow; pure functions on arrays and tables."""

@@ -1,0 +1,70 @@
+"""The digest of the library code that a script reaches: Snakemake does not see edits of imported modules, this does."""
+
+import ast
+import hashlib
+from pathlib import Path
+
+PACKAGE = "discatlas"
+
+
+def script_digest(folder: Path, script: str) -> str:
+    """Return a digest of every library module and contract that ``<script>.py`` in `folder` reaches through imports.
+
+    Contracts count where a reached file calls ``load_contract("name")``. The script itself does not: Snakemake
+    watches it already.
+    """
+    reached = library_modules(folder, folder / f"{script}.py")
+    contracts = folder.parent / "schemas" / "tables"
+    files = sorted(
+        reached
+        | {contracts / f"{name}.yaml" for name in contract_names(reached | {folder / f"{script}.py"}, contracts)}
+    )
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.relative_to(folder.parent).as_posix().encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def library_modules(folder: Path, file: Path) -> set[Path]:
+    """Return the library files that `file` imports, directly or through others, with the packages they lie in."""
+    reached: set[Path] = set()
+    waiting = [file]
+    while waiting:
+        for module in imported_modules(waiting.pop()):
+            for path in _module_files(folder, module):
+                if path not in reached:
+                    reached.add(path)
+                    waiting.append(path)
+    return reached
+
+
+def imported_modules(file: Path) -> list[str]:
+    """Return the dotted names that a Python file imports, with each name of ``from x import y`` also as ``x.y``."""
+    names: list[str] = []
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return names
+
+
+def _module_files(folder: Path, module: str) -> list[Path]:
+    parts = module.split(".")
+    if parts[0] != PACKAGE:
+        return []
+    files = [folder.joinpath(*parts[:i], "__init__.py") for i in range(1, len(parts) + 1)]
+    files.append(folder.joinpath(*parts[:-1], f"{parts[-1]}.py"))
+    return [path for path in files if path.exists()]
+
+
+def contract_names(files: set[Path], contracts: Path) -> set[str]:
+    """Return the contracts named in ``load_contract("...")`` calls of `files`, with those that they extend."""
+    nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
+    calls = [node for node in nodes if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "load_contract"]
+    names = {str(call.args[0].value) for call in calls if call.args and isinstance(call.args[0], ast.Constant)}
+    for name in list(names):
+        for line in (contracts / f"{name}.yaml").read_text(encoding="utf-8").splitlines():
+            if line.startswith("extends:"):
+                names.add(line.split(":")[1].strip())
+    return names
