@@ -11,7 +11,8 @@ from pathlib import Path
 import yaml
 from snakemake.exceptions import WorkflowError
 
-SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
+ROOT = Path(workflow.basedir)
+SCRIPTS = ROOT / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from discatlas.config import complete_config, required_files
@@ -20,8 +21,7 @@ from discatlas.errors import DiscatlasError
 from discatlas.files import write_text
 from discatlas.record import run_record
 
-with open(workflow.source_path("../schemas/config.schema.yaml"), encoding="utf-8") as file:
-    SCHEMA = yaml.safe_load(file)
+SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
 
 try:
     config = complete_config(config, SCHEMA)
@@ -94,4 +94,4 @@ wildcard_constraints:
 
 
 onstart:
-    write_text(Path("results/run_config.yaml"), run_record(config, Path(workflow.basedir)))
+    write_text(Path("results/run_config.yaml"), run_record(config, ROOT))

@@ -44,7 +44,7 @@ rule plot_map:
     """One quantity on a map: mean, dispersion, error of the mean, and counts."""
     input:
         cells="results/maps/{sample}/map_{map}.parquet",
-        arms=workflow.source_path("../../resources/reid2019_arms.csv") if config["figures"]["arms"] else [],
+        arms=str(ROOT / "resources/reid2019_arms.csv") if config["figures"]["arms"] else [],
     output:
         pdf="results/figures/{sample}/map_{map}-{quantity}.pdf",
         png=report(

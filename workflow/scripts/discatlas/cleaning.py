@@ -17,7 +17,7 @@ ROWS_PER_PASS = 20_000_000
 
 @dataclass
 class Step:
-    """One step of the cut flow; the counts grow batch by batch."""
+    """One step of the cut flow; the counts grow batch by batch. A row is missing if it fails and a value it needs is null."""
 
     name: str
     expression: str
@@ -133,12 +133,12 @@ def clean_batches(
         ready = prepare(batch)
         placed = pl.all_horizontal(pl.col("ra", "dec", "distance_kpc").is_not_null()).alias("placed")
         masks = [cut.expression.alias(f"cut_{i}") for i, cut in enumerate(cuts)]
-        verdict = ready.lazy().select(placed, *masks).collect()
+        gaps = [pl.any_horizontal(pl.col(cut.columns).is_null()).alias(f"gap_{i}") for i, cut in enumerate(cuts) if cut.columns]
+        verdict = ready.lazy().select(placed, *masks, *gaps).collect()
         known = verdict["placed"].to_numpy()
         alive = flow.count(2, alive, known, ~known)
-        for i in range(len(cuts)):
-            column = verdict[f"cut_{i}"]
-            if column.len() == 1 != batch.height:
-                column = column.extend_constant(column[0], batch.height - 1)
-            alive = flow.count(3 + i, alive, column.fill_null(value=False).to_numpy(), column.is_null().to_numpy())
+        for i, cut in enumerate(cuts):
+            passed = verdict[f"cut_{i}"].fill_null(value=False).to_numpy()
+            gap = verdict[f"gap_{i}"].to_numpy() if cut.columns else none
+            alive = flow.count(3 + i, alive, passed, ~passed & (gap | verdict[f"cut_{i}"].is_null().to_numpy()))
         yield ready.filter(pl.Series(alive))

@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from discatlas.contracts import load_contract
 from discatlas.cuts import compile_cut
 from discatlas.errors import DiscatlasError, nearest
+from discatlas.maps.grids import Grid
 from discatlas.simulation import COLUMNS
 
 Config = dict[str, Any]
@@ -135,15 +136,10 @@ def _check_names(config: Config) -> Iterator[str]:
 
 def _check_maps(config: Config) -> Iterator[str]:
     for name, spec in config["maps"].items():
-        n_axes = len(spec["axes"])
-        for key in ("cell_size", "limits"):
-            if len(spec[key]) != n_axes:
-                yield f"maps.{name}.{key}: got {len(spec[key])} entries for {n_axes} axes ({', '.join(spec['axes'])})"
-        for axis, (low, high) in zip(spec["axes"], spec["limits"], strict=False):
-            if low >= high:
-                yield f"maps.{name}.limits: got [{low}, {high}] for {axis}, expected the lower limit first"
-        if spec["cell_shape"] == "hexagon" and n_axes == 1:
-            yield f"maps.{name}.cell_shape: hexagons need two axes, got {spec['axes'][0]} alone"
+        try:
+            Grid(tuple(spec["axes"]), spec["cell_shape"], tuple(spec["cell_size"]), tuple(map(tuple, spec["limits"])))
+        except DiscatlasError as error:
+            yield f"maps.{name}: {error}"
         yield from _check_density(name, spec, config["maps"])
         for sample in spec["samples"]:
             columns = phase_space_columns(config["samples"][sample])

@@ -28,6 +28,7 @@ def script_log(path: str | Path, threads: int = 1) -> Iterator[None]:
         handlers=[logging.FileHandler(path, mode="w"), logging.StreamHandler()],
         force=True,
     )
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # it reports every subset of every font
     use_threads(threads)
     try:
         yield

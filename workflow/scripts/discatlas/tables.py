@@ -7,6 +7,7 @@ the rows arrived), writes under a temporary name and renames at the end.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -114,14 +115,8 @@ class TableWriter:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         is_float = [field.name for field in self.schema if pa.types.is_floating(field.type)]
         others = [field.name for field in self.schema if field.name not in is_float]
-        self._writer = pq.ParquetWriter(
-            self._temporary,
-            self.schema,
-            compression="zstd",
-            compression_level=1,
-            use_dictionary=others,
-            write_statistics=True,
-        )
+        self._writer = pq.ParquetWriter(self._temporary, self.schema, compression="lz4", use_dictionary=others)
+        self._behind, self._writing = ThreadPoolExecutor(1), None
         return self
 
     def write(self, data: Mapping[str, Any] | pa.Table) -> None:
@@ -140,8 +135,13 @@ class TableWriter:
 
     def _flush(self, n_rows: int) -> None:
         rows = pa.concat_tables(self._pending) if self._pending else self.schema.empty_table()
-        self._writer.write_table(rows.slice(0, n_rows), row_group_size=ROW_GROUP_ROWS)
+        self._wait()  # one write at a time bounds the memory; meanwhile the caller makes the next batch
+        self._writing = self._behind.submit(self._writer.write_table, rows.slice(0, n_rows), ROW_GROUP_ROWS)
         self._pending, self._n_pending = [rows.slice(n_rows)], rows.num_rows - n_rows
+
+    def _wait(self) -> None:
+        if self._writing is not None:
+            self._writing.result()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -149,11 +149,13 @@ class TableWriter:
         try:
             if kind is None and (self._n_pending or not self.n_rows):
                 self._flush(self._n_pending)
+            self._wait()
             self._writer.add_key_value_metadata({PROVENANCE_KEY: json.dumps(self._provenance, sort_keys=True)})
             self._writer.close()
             if kind is None:
                 self._temporary.replace(self.path)
         finally:
+            self._behind.shutdown()
             self._temporary.unlink(missing_ok=True)
 
 
@@ -175,7 +177,7 @@ def write_table(
 def open_parquet(path: Path) -> pq.ParquetFile:
     """Open a Parquet file, turning a truncated or foreign file into a clear error."""
     try:
-        return pq.ParquetFile(path)
+        return pq.ParquetFile(path, pre_buffer=False)  # the default keeps all that was read in memory
     except FileNotFoundError:
         raise DiscatlasError(f"{path}: no such file") from None
     except pa.ArrowInvalid as error:
@@ -201,6 +203,16 @@ def read_batches(
 
 
 def _record_batches(path: Path, columns: Sequence[str] | None, rows: int) -> Iterator[pa.RecordBatch]:
+    """Read one batch ahead in a thread, so that reading and working overlap; the order is that of the file."""
+    batches = _read_record_batches(path, columns, rows)
+    with ThreadPoolExecutor(1) as ahead:
+        coming = ahead.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = ahead.submit(next, batches, None)
+            yield batch
+
+
+def _read_record_batches(path: Path, columns: Sequence[str] | None, rows: int) -> Iterator[pa.RecordBatch]:
     with open_parquet(path) as file:
         check_columns(path, columns or [], file.schema_arrow.names)
         try:

@@ -1,0 +1,86 @@
+"""What bad input gets: one or two lines that say what, where and what to do; earlier products stay."""
+
+import pytest
+from harness import DATA, digests, overlay, run
+
+pytestmark = pytest.mark.xdist_group("bad_input")
+
+ONE_SAMPLE = "atlas: {samples: [tiny_file]}\nchecks: {statistics: {simulated_disc_rotation: {tolerance: 4.0}}}\n"
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """A finished run of the sample from a file alone, in a folder with its own data."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "data").mkdir()
+    (folder / "data/messy.csv").write_bytes((DATA / "messy.csv").read_bytes())
+    base = overlay(folder / "base.yaml", ONE_SAMPLE)
+    run(folder / "run", overlays=[base], data=folder / "data")
+    return folder, base
+
+
+def failure(finished, tmp_path, text, **options):
+    """The lines that a failing run prints about the mistake, after checking that it fails without a traceback of ours."""
+    folder, base = finished
+    done = run(folder / "run", overlays=[base, overlay(tmp_path / "edit.yaml", text)], check=False, data=folder / "data", **options)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stdout
+    return done.stdout
+
+
+WRONG_BEFORE_ANYTHING_RUNS = [
+    ("sunn: {}", ["unknown key 'sunn' (nearest: 'sun')"]),
+    ("samples: {tiny_file: {distance: geometrical}}", ["samples.tiny_file.distance", "geometric"]),
+    ("catalogues: {tiny_file: {path: absent.csv}}", ["catalogues.tiny_file.path: no file", "absent.csv"]),
+    ("samples: {tiny_file: {keep_columns: [feh]}}", ["'feh' is not in catalogue 'tiny_file' (nearest: 'feh_dex')"]),
+    ("samples: {tiny_file: {cuts: [{name: x, expression: 'pmra <'}]}}", ["samples.tiny_file.cuts.0.expression", "cannot be read"]),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), WRONG_BEFORE_ANYTHING_RUNS, ids=[text for text, _ in WRONG_BEFORE_ANYTHING_RUNS])
+def test_a_wrong_config_stops_before_anything_runs(finished, tmp_path, text, expected):
+    before = digests(finished[0] / "run")
+    output = failure(finished, tmp_path, text)
+    for part in expected:
+        assert part in output
+    assert len(output.strip().splitlines()) <= 6
+    assert digests(finished[0] / "run") == before
+
+
+WRONG_DATA = [
+    ("samples: {tiny_file: {cuts: [{name: near, expression: distance_kpc < 0.001}]}}", ["clean_sample", "rows pass 'near' (distance_kpc < 0.001)"]),
+    ("catalogues: {tiny_file: {columns: {pmra: pmRa}}}", ["clean_catalogue", "'pmRa'", "nearest: 'pmRA'"]),
+    ("catalogues: {tiny_file: {columns: {pmra: {column: pmRA, unit: kpc}}}}", ["clean_catalogue", "pmRA", "kpc", "mas / yr"]),
+    ("catalogues: {tiny_file: {digest: 'md5:00000000000000000000000000000000'}}", ["clean_catalogue", "md5", "00000000000000000000000000000000"]),
+    ("catalogues: {tiny_file: {format: fits}}", ["clean_catalogue", "messy.csv"]),
+    ("catalogues: {tiny_file: {format: parquet}}", ["clean_catalogue", "messy.csv"]),
+    ("catalogues: {tiny_file: {columns: {ruwe: remark}}}", ["clean_catalogue", "'remark'", "a remark, with a comma"]),
+    ("maps: {face_on: {min_stars: 100000}}", ["bin_map", "100"]),
+    ("maps: {face_on: {selection: R_kpc > 100}}", ["bin_map", "R_kpc > 100"]),
+    ("samples: {tiny_file: {duplicates: {by: name, keep: error}}}", ["clean_sample", "star 005, main", "duplicates.keep"]),
+    ("samples: {tiny_file: {corrections: [hot_star_velocity]}}", ["clean_sample", "hot_star_velocity", "grvs_mag"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "expected"), WRONG_DATA, ids=[text for text, _ in WRONG_DATA])
+def test_wrong_data_names_the_rule_the_place_and_the_value(finished, tmp_path, text, expected):
+    folder = finished[0]
+    output = failure(finished, tmp_path, text)
+    for part in expected:
+        assert part in output
+    assert not list((folder / "run/results").rglob(".*partial"))
+    run(folder / "run", overlays=[finished[1]], data=folder / "data")  # mended, it goes on
+
+
+def test_a_failed_check_stops_the_run_with_its_numbers(finished, tmp_path):
+    text = "checks: {statistics: {impossible: {sample: tiny_file, column: v_phi_kms, statistic: median, expected: 500, tolerance: 1, source: a test}}}"
+    output = failure(finished, tmp_path, text)
+    assert "checks failed: impossible:" in output
+    assert "expected 500 +- 1 (a test)" in output
+
+
+def test_an_html_page_in_place_of_a_catalogue(finished, tmp_path):
+    (finished[0] / "data/page.csv").write_text("<!DOCTYPE html>\n<html><body>Service is down</body></html>\n", encoding="utf-8")
+    output = failure(finished, tmp_path, "catalogues: {tiny_file: {path: page.csv}}")
+    assert "page.csv" in output
+    assert "HTML" in output

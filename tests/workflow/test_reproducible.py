@@ -1,0 +1,73 @@
+"""Same config, same bytes: on one, two or three threads, and after being killed in mid-run."""
+
+import os
+import random
+import signal
+import subprocess
+import time
+
+import pytest
+import yaml
+from harness import command, digests, environment, overlay, run
+
+pytestmark = pytest.mark.xdist_group("reproducible")
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory):
+    """A run on two cores, never interrupted."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    run(folder, cores=2)
+    return folder
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_digests_do_not_depend_on_the_number_of_threads(undisturbed, tmp_path, threads):
+    edit = overlay(tmp_path / "threads.yaml", f"threads: {threads}\n")
+    run(tmp_path / "run", overlays=[edit], cores=threads)
+    assert digests(tmp_path / "run") == digests(undisturbed)
+
+
+def test_killed_at_random_and_run_again_gives_the_same_bytes(undisturbed, tmp_path):
+    seed = int.from_bytes(os.urandom(4), "little")
+    rng = random.Random(seed)
+    finished = 0
+    for attempt in range(2):
+        process = subprocess.Popen(command(tmp_path, "--rerun-incomplete"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, env=environment())
+        time.sleep(rng.uniform(4, 14) + 4 * attempt)
+        finished += process.poll() is None
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        run(tmp_path, "--unlock")
+    assert finished, "both runs were over before they could be killed"
+    leftovers = [path for path in (tmp_path / "results").rglob("*.parquet") if not path.name.startswith(".")]
+    for path in leftovers:  # whatever has its final name is whole
+        assert path.read_bytes()[-4:] == b"PAR1", f"seed {seed}"
+    run(tmp_path, "--rerun-incomplete")
+    whole = {name: digest for name, digest in digests(tmp_path).items() if ".partial" not in name}
+    assert whole == digests(undisturbed), f"seed {seed}"
+
+
+def test_the_record_of_the_run_holds_every_option_versions_and_commit(undisturbed):
+    record = yaml.safe_load((undisturbed / "results/run_config.yaml").read_text(encoding="utf-8"))
+    assert record["catalogues"]["simulated_disc"]["n_stars"] == 6000
+    assert record["samples"]["tiny_file"]["correlations"] is False  # a default that the overlay does not mention
+    assert record["discatlas"]["libraries"]["numba"]
+    assert record["discatlas"]["commit"]
+
+
+def test_every_rule_left_its_log_and_benchmark(undisturbed):
+    ran = {path.name for path in (undisturbed / "benchmarks").iterdir()}
+    assert {"simulate_galaxy", "clean_catalogue", "clean_sample", "convert_phase_space", "bin_map", "plot_map"} <= ran
+    assert ran == {path.name for path in (undisturbed / "logs").iterdir()}
+
+
+def test_a_second_run_does_nothing(undisturbed):
+    assert "Nothing to be done" in run(undisturbed).stdout
+
+
+def test_report_holds_every_figure(undisturbed):
+    run(undisturbed, "--report", "report.html")
+    text = (undisturbed / "report.html").read_text(encoding="utf-8")
+    for figure in (undisturbed / "results/figures").rglob("*.png"):
+        assert figure.name in text

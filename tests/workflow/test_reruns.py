@@ -1,0 +1,100 @@
+"""An edit runs again what depends on it and nothing else: the exact set of rules, with the number of jobs."""
+
+import os
+from contextlib import contextmanager
+
+import pytest
+from harness import overlay, planned
+
+pytestmark = pytest.mark.xdist_group("reruns")
+
+ALL_PLOTS = {"plot_cut_flow": 2, "plot_map": 5, "plot_profile": 1}
+FROM_FILE = {"convert_phase_space": 1, "bin_map": 1, "plot_map": 1}
+FROM_FILE_SAMPLE = {"clean_sample": 1, "plot_cut_flow": 1} | FROM_FILE
+FROM_DISC = {"convert_phase_space": 1, "bin_map": 6, "plot_map": 4, "plot_profile": 1, "check_statistic": 1, "check_simulation": 1, "check_atlas": 1}
+ALL_MAPS = {"bin_map": 7, "plot_map": 5, "plot_profile": 1, "check_simulation": 1, "check_atlas": 1}
+
+CONFIG_EDITS = {
+    "nothing": ("{}", {}),
+    "resolution": ("figures: {dpi: 61}", ALL_PLOTS),
+    "arms": ("figures: {arms: false}", {"plot_map": 5}),
+    "one map": ("maps: {meridional: {cell_size: [0.5, 0.25]}}", {"bin_map": 1, "plot_map": 1}),
+    "shared map": ("maps: {face_on: {min_stars: 7}}", {"bin_map": 2, "plot_map": 2, "check_simulation": 1, "check_atlas": 1}),
+    "density behind a profile": ("maps: {rotation_density: {cell_size: [0.2, 8.0]}}", {"bin_map": 1, "plot_profile": 1}),
+    "one cut": ("samples: {tiny_file: {cuts: [{name: all, expression: is_known(pmra)}]}}", FROM_FILE_SAMPLE),
+    "draws": ("samples: {tiny_file: {n_draws: 201}}", FROM_FILE),
+    "draws that nobody makes": ("samples: {simulated_disc: {errors: linear}}", {}),
+    "solar set of one sample": ("sun: {zari2025: {R0_kpc: 8.21}}", FROM_FILE),
+    "solar set that no sample uses": ("sun: {khalil2025: {R0_kpc: 8.3}}", {}),
+    "title": ("samples: {tiny_file: {title: another}}", {"plot_cut_flow": 1, "plot_map": 1}),
+    "tolerance": ("checks: {statistics: {simulated_disc_rotation: {tolerance: 5.0}}}", {"check_statistic": 1, "check_atlas": 1}),
+    "simulation": ("catalogues: {simulated_disc: {sigma_Z_kms: 19.0}}", {"simulate_galaxy": 1, "clean_sample": 1, "plot_cut_flow": 1} | FROM_DISC),
+    "unit of a column": ("catalogues: {tiny_file: {date: '2026'}}", {"clean_catalogue": 1} | FROM_FILE_SAMPLE),
+    "cores of a job": ("threads: 1", {}),
+    "fewer samples": ("atlas: {samples: [tiny_file]}", {"check_atlas": 1}),
+    "downloads, of which there are none": ("downloads: {attempts: 2}", {}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CONFIG_EDITS)
+def test_config_edit(baseline, tmp_path, name):
+    folder, options = baseline
+    text, expected = CONFIG_EDITS[name]
+    assert planned(folder / "atlas", overlays=[overlay(tmp_path / "edit.yaml", text)], **options) == expected
+
+
+@contextmanager
+def edited(path, text):
+    """Append `text` to a file, and put content and times back afterwards."""
+    content, times = path.read_bytes(), path.stat()
+    path.write_bytes(content + text.encode())
+    try:
+        yield
+    finally:
+        path.write_bytes(content)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+EVERYTHING_CLEANED = {"clean_sample": 2, "plot_cut_flow": 2, "convert_phase_space": 2, "check_statistic": 1} | ALL_MAPS
+LIBRARY_EDITS = {
+    "plotting/style.py": ALL_PLOTS,
+    "plotting/cut_flow.py": {"plot_cut_flow": 2},
+    "plotting/profiles.py": {"plot_profile": 1},
+    "maps/likelihood.py": ALL_MAPS,
+    "checks.py": {"check_statistic": 1, "check_simulation": 1, "check_atlas": 1},
+    "cleaning.py": EVERYTHING_CLEANED,
+    "velocities.py": EVERYTHING_CLEANED,
+    "simulation/disc.py": {"simulate_galaxy": 1, "clean_sample": 1, "plot_cut_flow": 1} | FROM_DISC,
+    "downloads.py": {},
+    "config.py": {},
+}
+
+
+@pytest.mark.parametrize("module", LIBRARY_EDITS)
+def test_library_edit(baseline, module):
+    folder, options = baseline
+    with edited(folder / "code/workflow/scripts/discatlas" / module, "\n# an edit\n"):
+        assert planned(folder / "atlas", **options) == LIBRARY_EDITS[module]
+    assert planned(folder / "atlas", **options) == {}
+
+
+def test_contract_edit(baseline):
+    folder, options = baseline
+    with edited(folder / "code/workflow/schemas/tables/cut_flow.yaml", "# an edit\n"):
+        assert planned(folder / "atlas", **options) == EVERYTHING_CLEANED
+
+
+def test_script_edit(baseline):
+    folder, options = baseline
+    with edited(folder / "code/workflow/scripts/plot_profile.py", "\n# an edit\n"):
+        assert planned(folder / "atlas", **options) == {"plot_profile": 1}
+
+
+def test_input_file_edit_and_touch(baseline):
+    folder, options = baseline
+    path = folder / "data/messy.csv"
+    last = path.read_text(encoding="utf-8").splitlines()[-1].replace("star", "another star")
+    with edited(path, last + "\n"):
+        assert planned(folder / "atlas", **options) == {"clean_catalogue": 1} | FROM_FILE_SAMPLE
+    path.touch()
+    assert planned(folder / "atlas", **options) == {}

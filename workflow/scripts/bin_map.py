@@ -1,0 +1,96 @@
+"""Bin the stars of a sample into a map: counts, moments, medians and likelihood fits per cell (rule ``bin_map``)."""
+
+import logging
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from discatlas.contracts import error_column, load_contract
+from discatlas.cuts import CompiledCut, compile_cut
+from discatlas.errors import DiscatlasError
+from discatlas.maps.grids import Grid
+from discatlas.maps.partition import bin_stream
+from discatlas.runtime import script_log, use_threads
+from discatlas.tables import check_columns, column_names, frame_batches, read_provenance, write_table
+
+log = logging.getLogger(__name__)
+
+
+class _SelectedStars:
+    """The stars of a Parquet table that pass a selection, batch by batch; counts them in each pass."""
+
+    def __init__(self, path: Path, cut: CompiledCut | None) -> None:
+        self.path, self.cut, self.n_read, self.n_selected = path, cut, 0, 0
+
+    def batches(self, columns: Sequence[str]) -> Iterator[dict[str, np.ndarray]]:
+        """Yield the named columns of the selected stars, in file order; complain in the end if there was none."""
+        self.n_read = self.n_selected = 0
+        needed = list(dict.fromkeys([*columns, *(self.cut.columns if self.cut else ())]))
+        for frame in frame_batches(self.path, needed):
+            stars = frame.filter(self.cut.expression) if self.cut else frame
+            self.n_read += frame.height
+            self.n_selected += stars.height
+            yield {name: stars[name].cast(pl.Float64).to_numpy() for name in columns}
+        if not self.n_selected:
+            reason = f"selection {self.cut.text!r} keeps none of {self.n_read:,} stars" if self.cut else "the table has no rows"  # fmt: skip
+            raise DiscatlasError(f"{self.path}: {reason}")
+
+
+def run(
+    *, stars: Path, cells: Path, axes: list[str], cell_shape: str, cell_size: list[float], limits: list[list[float]], selection: str | None,
+    quantities: list[str], min_stars: int, estimator: str, threads: int, max_rows: int = 4_000_000,
+) -> None:  # fmt: skip
+    """Write the map of a phase-space table, one row per cell with a star (contract ``map``).
+
+    Axes, sizes and limits are those of `discatlas.maps.grids.Grid`; `selection` is a condition of `discatlas.cuts`;
+    quantities, `min_stars`, `estimator` and `max_rows` those of `discatlas.maps.partition.bin_stream`.
+
+    Raises
+    ------
+    DiscatlasError
+        For a bad grid, a column that is not there, a selection that keeps no star, no star in the limits, and a map
+        without a cell of `min_stars` stars.
+    """
+    use_threads(threads)
+    grid = Grid(tuple(axes), cell_shape, tuple(cell_size), tuple((low, high) for low, high in limits))
+    present = column_names(stars)
+    check_columns(stars, [*axes, *quantities], present)
+    selected = _SelectedStars(stars, compile_cut(selection, present) if selection else None)
+    errors = {quantity: error_column(quantity) for quantity in quantities if error_column(quantity) in present}
+    cells.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(dir=cells.parent) as scratch:
+            columns = bin_stream(selected.batches, grid, quantities, errors, min_stars, estimator, Path(scratch), max_rows)  # fmt: skip
+    except DiscatlasError as error:
+        message = str(error)
+        raise DiscatlasError(message if message.startswith(str(stars)) else f"{stars}: {message}") from None
+    n_used = int(columns["n_stars"].sum())
+    provenance = {
+        "grid": {"axes": list(axes), "cell_shape": cell_shape, "cell_size": list(cell_size), "limits": [list(pair) for pair in limits]},
+        "selection": selection, "estimator": estimator, "min_stars": min_stars,
+        "errors": {quantity: errors.get(quantity, "none") for quantity in quantities},
+        "n_stars": {"read": selected.n_read, "selected": selected.n_selected, "in_cells": n_used, "outside": selected.n_selected - n_used},
+        "phase_space": read_provenance(stars),
+    }  # fmt: skip
+    write_table(cells, load_contract("map").expand(a=axes, q=quantities), columns, provenance)
+    log.info("%s: %s of %s stars in %s cells", cells, f"{n_used:,}", f"{selected.n_read:,}", f"{columns['cell'].size:,}")  # fmt: skip
+
+
+if __name__ == "__main__":
+    with script_log(snakemake.log[0], threads=snakemake.threads):
+        run(
+            stars=Path(snakemake.input.stars),
+            cells=Path(snakemake.output.cells),
+            axes=snakemake.params.axes,
+            cell_shape=snakemake.params.cell_shape,
+            cell_size=snakemake.params.cell_size,
+            limits=snakemake.params.limits,
+            selection=snakemake.params.selection,
+            quantities=snakemake.params.quantities,
+            min_stars=snakemake.params.min_stars,
+            estimator=snakemake.params.estimator,
+            threads=snakemake.threads,
+        )

@@ -1,0 +1,131 @@
+"""Convert a sample to six-dimensional phase space with errors (rule ``convert_phase_space``)."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from discatlas import phase_space as ps
+from discatlas import tables
+from discatlas.contracts import TYPES, Column, error_column, join_unit, load_contract, split_unit
+from discatlas.distances import check_estimator
+from discatlas.errors import DiscatlasError, nearest
+from discatlas.frames import Sun, galactic_angles
+from discatlas.runtime import script_log, use_threads
+from discatlas.streams import stream_seed
+
+ERROR_METHODS = ("linear", "monte_carlo")
+
+
+def run(
+    *,
+    stars: Path,
+    phase_space: Path,
+    sun: Mapping[str, Any],
+    distance_estimator: str,
+    error_method: str,
+    n_draws: int,
+    seed: int,
+    correlations: bool,
+    keep_columns: Sequence[str],
+    threads: int,
+) -> None:
+    """Write the phase space of a sample, star by star in the sample's order.
+
+    Parameters
+    ----------
+    stars, phase_space : Path
+        The sample to read and the table to write.
+    sun : mapping
+        The Sun's position and velocity (see `Sun.from_config`).
+    distance_estimator : str
+        The estimator that made the sample's distances; it decides which correlations they have.
+    error_method : str
+        ``linear``, or ``monte_carlo``: percentiles are written too, and each ``_error`` is half of p84 - p16.
+    n_draws, seed : int
+        Draws per star and the config's seed, for ``monte_carlo``. The stream is that of the sample's file name.
+    correlations : bool
+        Write the correlations of (R, phi, Z, v_R, v_phi, v_Z); they are those of the linear propagation.
+    keep_columns : sequence of str
+        Columns of the sample to carry along with their units and descriptions.
+    threads : int
+        Threads of the kernels; the result does not depend on it.
+    """
+    use_threads(threads)
+    observer = Sun.from_config(sun)
+    check_estimator(distance_estimator)
+    if error_method not in ERROR_METHODS:
+        raise DiscatlasError(f"error method {error_method!r} is unknown{nearest(error_method, ERROR_METHODS)}; expected one of {', '.join(ERROR_METHODS)}")  # fmt: skip
+    kept = _kept_columns(stars, keep_columns)
+    inputs = ps.input_columns(tables.column_names(stars))
+    contract = load_contract("phase_space").extend(kept)
+    is_sampled = error_method == "monte_carlo"
+    made = [column.name for column in load_contract("phase_space").columns if not column.optional]
+    made += ps.correlation_columns() * correlations + ps.percentile_columns() * is_sampled
+    names = made + [column.name for column in kept if column.name not in made]
+    provenance = {
+        "sun": observer.as_dict(),
+        "distance_estimator": distance_estimator,
+        "error_method": error_method,
+        "n_draws": n_draws if is_sampled else None,
+        "seed": seed if is_sampled else None,
+        "sample": tables.read_provenance(stars),
+    }
+    stream = stream_seed(seed, "convert_phase_space", stars.stem)
+    wanted = list(dict.fromkeys(["source_id", *inputs, *(column.name for column in kept)]))
+    with tables.TableWriter(phase_space, contract, names, provenance) as writer:
+        for batch in tables.read_batches(stars, wanted):
+            made = ps.propagate(batch, observer, distance_estimator, correlations)
+            if is_sampled:
+                rows = np.arange(writer.n_rows, writer.n_rows + len(batch["ra"]))
+                made |= _sampled_errors(
+                    ps.sample_percentiles(batch, observer, distance_estimator, n_draws, stream, rows)
+                )
+            made["l_deg"], made["b_deg"] = galactic_angles(batch["ra"], batch["dec"])
+            writer.write(batch | made)
+    logging.info("converted %s stars, errors: %s", f"{writer.n_rows:,}", error_method)
+
+
+def _kept_columns(stars: Path, names: Sequence[str]) -> list[Column]:
+    """Return the contracts of the columns to keep, from the metadata of the sample's file."""
+    with tables.open_parquet(stars) as file:
+        schema = file.schema_arrow
+    tables.check_columns(stars, ["source_id", *names], schema.names)
+    dtypes = {arrow: name for name, arrow in TYPES.items()}
+    kept = []
+    for name in dict.fromkeys(names):
+        field = schema.field(name)
+        if field.type not in dtypes:
+            raise DiscatlasError(f"{stars}: column {name!r} is of type {field.type}; columns to keep are one of {', '.join(TYPES)}")  # fmt: skip
+        about = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
+        unit, description = about.get("unit", ""), about.get("description", "")
+        kept.append(Column(name, unit, dtypes[field.type], field.nullable, None, None, True, description))
+    return kept
+
+
+def _sampled_errors(percentiles: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Add half of p84 - p16 as the standard error of each coordinate."""
+    errors = {}
+    for name in ps.COORDINATES:
+        base, unit = split_unit(name)
+        low, high = (percentiles[join_unit(f"{base}_p{percent}", unit)] for percent in (16, 84))
+        errors[error_column(name)] = 0.5 * (high - low)
+    return percentiles | errors
+
+
+if __name__ == "__main__":
+    with script_log(snakemake.log[0], threads=snakemake.threads):
+        run(
+            stars=Path(snakemake.input.stars),
+            phase_space=Path(snakemake.output.phase_space),
+            sun=snakemake.params.sun,
+            distance_estimator=snakemake.params.distance_estimator,
+            error_method=snakemake.params.error_method,
+            n_draws=snakemake.params.n_draws,
+            seed=snakemake.params.seed,
+            correlations=snakemake.params.correlations,
+            keep_columns=snakemake.params.keep_columns,
+            threads=snakemake.threads,
+        )

@@ -1,0 +1,142 @@
+"""Distances by named estimator, and the zero point of Gaia's parallaxes.
+
+Each estimator turns the columns of a catalogue into one distance with a standard error and a 16-84 % interval.
+Values that an estimator cannot give (a parallax that is not positive, a missing input) are missing (NaN).
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from functools import cache
+from types import ModuleType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from discatlas.errors import DiscatlasError, nearest
+
+Array = NDArray[np.float64]
+Columns = Mapping[str, Array]
+ZERO_POINT_COLUMNS = ("phot_g_mean_mag", "nu_eff_used_in_astrometry", "pseudocolour", "ecl_lat", "astrometric_params_solved")  # fmt: skip
+
+
+def estimate_distance(columns: Columns, estimator: str) -> dict[str, Array]:
+    """Return the distance of each star by the named estimator.
+
+    Parameters
+    ----------
+    columns : mapping of array, shape (n,)
+        Standard catalogue columns: parallaxes in mas, r_*_geo and r_*_photogeo in pc, catalogue_distance_* in kpc.
+    estimator : str
+        - ``inverse_parallax``: 1/parallax with error parallax_error/parallax^2; the interval is 1/(parallax +- error).
+        - ``geometric``, ``photogeometric``: Bailer-Jones et al. (2021), median and 16th and 84th percentile.
+        - ``catalogue``: the catalogue's own, with its percentiles or else its standard error.
+
+    Returns
+    -------
+    dict
+        distance_kpc, distance_error_kpc (half of hi - lo where the interval is the catalogue's own),
+        distance_lo_kpc, distance_hi_kpc.
+
+    Raises
+    ------
+    DiscatlasError
+        For an unknown estimator or a missing column, with the nearest name.
+    """
+    required_columns(estimator, columns)
+    distance, error, lo, hi = ESTIMATORS[estimator](columns)
+    is_missing = ~(np.isfinite(distance) & (distance > 0))
+    values = {"distance_kpc": distance, "distance_error_kpc": error, "distance_lo_kpc": lo, "distance_hi_kpc": hi}
+    return {name: np.where(is_missing | ~np.isfinite(value), np.nan, value) for name, value in values.items()}
+
+
+def required_columns(estimator: str, present: Collection[str]) -> list[str]:
+    """Return the columns that an estimator reads, given those present.
+
+    Raises
+    ------
+    DiscatlasError
+        For an unknown estimator, or a column that it needs and that is not present.
+    """
+    check_estimator(estimator)
+    needed = {
+        "inverse_parallax": ["parallax", "parallax_error"],
+        "geometric": ["r_med_geo", "r_lo_geo", "r_hi_geo"],
+        "photogeometric": ["r_med_photogeo", "r_lo_photogeo", "r_hi_photogeo"],
+        "catalogue": ["catalogue_distance_kpc"],
+    }[estimator]
+    for name in needed:
+        if name not in present:
+            raise DiscatlasError(f"distance estimator {estimator!r} needs column {name!r}, which the catalogue lacks{nearest(name, present)}")  # fmt: skip
+    if estimator == "catalogue":
+        interval = ["catalogue_distance_lo_kpc", "catalogue_distance_hi_kpc"]
+        extra = interval if all(name in present for name in interval) else ["catalogue_distance_error_kpc"]
+        return needed + [name for name in extra if name in present]
+    return needed
+
+
+def check_estimator(estimator: str) -> None:
+    """Raise a DiscatlasError with the nearest known name if there is no such distance estimator."""
+    if estimator not in ESTIMATORS:
+        raise DiscatlasError(f"distance estimator {estimator!r} is unknown{nearest(estimator, ESTIMATORS)}; expected one of {', '.join(ESTIMATORS)}")  # fmt: skip
+
+
+def _inverse_parallax(columns: Columns) -> tuple[Array, Array, Array, Array]:
+    parallax, error = np.asarray(columns["parallax"], float), np.asarray(columns["parallax_error"], float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        distance = np.where(parallax > 0, 1.0 / parallax, np.nan)
+        # a parallax within its error of zero has no upper end
+        hi = np.where(parallax > error, 1.0 / (parallax - error), np.nan)
+        return distance, error * distance**2, 1.0 / (parallax + error), hi
+
+
+def _bailer_jones(columns: Columns, kind: str) -> tuple[Array, Array, Array, Array]:
+    median, lo, hi = (np.asarray(columns[f"r_{part}_{kind}"], float) / 1000.0 for part in ("med", "lo", "hi"))
+    return median, 0.5 * (hi - lo), lo, hi
+
+
+def _catalogue(columns: Columns) -> tuple[Array, Array, Array, Array]:
+    distance = np.asarray(columns["catalogue_distance_kpc"], float)
+    names = required_columns("catalogue", columns)
+    if "catalogue_distance_lo_kpc" in names:
+        lo, hi = (np.asarray(columns[f"catalogue_distance_{end}_kpc"], float) for end in ("lo", "hi"))
+        return distance, 0.5 * (hi - lo), lo, hi
+    error = np.asarray(columns.get("catalogue_distance_error_kpc", np.full_like(distance, np.nan)), float)
+    return distance, error, distance - error, distance + error
+
+
+ESTIMATORS: dict[str, Callable[[Columns], tuple[Array, Array, Array, Array]]] = {
+    "inverse_parallax": _inverse_parallax,
+    "geometric": lambda columns: _bailer_jones(columns, "geo"),
+    "photogeometric": lambda columns: _bailer_jones(columns, "photogeo"),
+    "catalogue": _catalogue,
+}
+
+
+@cache
+def _zero_point_tables() -> ModuleType:
+    from zero_point import zpt
+
+    zpt.load_tables()
+    return zpt
+
+
+def zero_point_mas(columns: Columns) -> Array:
+    """Return the parallax zero point of Lindegren et al. (2021, A&A 649, A4) [mas], to be subtracted.
+
+    NaN where it is not defined: solutions other than 31 and 95 (five and six parameters), G outside 6...21, effective
+    wavenumber outside 1.1...1.9 (five) or pseudocolour outside 1.24...1.72 per um (six), or a missing input.
+    """
+    values = {name: np.asarray(columns[name], float) for name in ZERO_POINT_COLUMNS}
+    solved = values["astrometric_params_solved"]
+    colour = np.where(solved == 31, values["nu_eff_used_in_astrometry"], values["pseudocolour"])
+    has_inputs = np.isfinite(values["phot_g_mean_mag"]) & np.isfinite(colour) & np.isfinite(values["ecl_lat"])
+    is_defined = np.isin(solved, (31, 95)) & has_inputs
+    zero_point = np.full(solved.shape, np.nan)
+    if is_defined.any():
+        arguments = (values[name][is_defined] for name in ZERO_POINT_COLUMNS)
+        zero_point[is_defined] = _zero_point_tables().get_zpt(*arguments, _warnings=False)
+    return zero_point
+
+
+def parallax_zero_point(columns: Columns) -> dict[str, Array]:
+    """Return the parallax minus its zero point [mas]; missing where the zero point is not defined."""
+    return {"parallax": np.asarray(columns["parallax"], float) - zero_point_mas(columns)}
