@@ -29,7 +29,7 @@ test: $(READY)       ## all tests
 lint: $(READY)       ## formatting, style, spelling, Snakemake's own lint
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
-	$(RUN)/snakefmt --check --quiet Snakefile workflow/rules
+	$(RUN)/snakefmt --check Snakefile workflow/rules
 	$(RUN)/codespell
 	$(RUN)/snakemake --lint
 
@@ -43,4 +43,4 @@ docs: $(READY)       ## the table of options in config/README.md, from the schem
 	PYTHONPATH=workflow/scripts $(RUN)/python -m discatlas.config_docs
 
 clean:               ## remove what the workflow made; the environment stays
-	rm -rf results logs benchmarks .snakemake
+	rm -rf results logs benchmarks .snakemake .cache

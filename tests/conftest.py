@@ -1,13 +1,16 @@
 """What all tests share: the repository, its config and schema, and the folder of real measurements."""
 
+import os
 from copy import deepcopy
-from pathlib import Path
 
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[1]
-REAL_DATA = ROOT.parent / "shared" / "data"
+from discatlas.digests import kernel_digest
+from places import REAL_DATA, ROOT
+
+# before any test imports numba: the same place that the workflow uses
+os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / ".cache" / "numba" / kernel_digest(ROOT / "workflow/scripts")))
 
 
 @pytest.fixture(scope="session")

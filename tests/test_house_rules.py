@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from conftest import ROOT
 from discatlas.contracts import load_contract
 from discatlas.digests import contract_names, imported_modules, library_modules
+from places import ROOT
 
 SCRIPTS = ROOT / "workflow" / "scripts"
 LIBRARY = SCRIPTS / "discatlas"
@@ -95,7 +95,7 @@ def test_one_word_everywhere(name):
         named_by_stage = stem in ("{catalogue}", "{sample}") and (
             noun in (stage, stage.removesuffix("s"), "galaxy") or folders
         )
-        assert stem.startswith(noun) or named_by_stage or stem.startswith("cut_flow")
+        assert stem.startswith((noun, "cut_flow")) or named_by_stage
 
 
 @pytest.mark.parametrize("path", SMK, ids=lambda path: path.name)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import polars as pl
 import yaml
+
 from clean_sample import run
 from discatlas.contracts import load_contract
 from discatlas.cuts import compile_cut
@@ -36,7 +37,9 @@ def make_catalogue(path: Path, n_rows: int, config: dict) -> None:
 def clean_with_polars(catalogue: Path, sample: Path, cuts: list[dict]) -> int:
     """The peer: the same distance and cuts as one lazy query."""
     names = column_names(catalogue)
-    query = pl.scan_parquet(catalogue).with_columns(distance_kpc=1 / pl.col("parallax"), distance_error_kpc=pl.col("parallax_error") / pl.col("parallax") ** 2)
+    query = pl.scan_parquet(catalogue).with_columns(
+        distance_kpc=1 / pl.col("parallax"), distance_error_kpc=pl.col("parallax_error") / pl.col("parallax") ** 2
+    )
     for cut in cuts:
         query = query.filter(compile_cut(cut["expression"], names).expression)
     query.sink_parquet(sample)
@@ -57,13 +60,24 @@ def main() -> None:
             peer = clean_with_polars(folder / "catalogue.parquet", folder / "peer.parquet", sample["cuts"])
             times["polars, one query"].append(time.perf_counter() - start)
             start = time.perf_counter()
-            run(catalogue=folder / "catalogue.parquet", sample=folder / "sample.parquet", cut_flow=folder / "flow.parquet", cut_flow_json=folder / "flow.json", corrections=[], distance="inverse_parallax", duplicates=sample["duplicates"], cuts=sample["cuts"])
+            run(
+                catalogue=folder / "catalogue.parquet",
+                sample=folder / "sample.parquet",
+                cut_flow=folder / "flow.parquet",
+                cut_flow_json=folder / "flow.json",
+                corrections=[],
+                distance="inverse_parallax",
+                duplicates=sample["duplicates"],
+                cuts=sample["cuts"],
+            )
             times["discatlas"].append(time.perf_counter() - start)
         ours = pl.scan_parquet(folder / "sample.parquet").select(pl.len()).collect().item()
     assert ours == peer, (ours, peer)
     for label, seconds in times.items():
         print(f"{label:20s} {n_rows:,} rows in {min(seconds):.2f} s: {n_rows / min(seconds) / 1e6:.2f} M rows/s")
-    print(f"peak memory of the process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB (target: under 2000 MB, 2 M rows/s)")
+    print(
+        f"peak memory of the process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB (target: under 2000 MB, 2 M rows/s)"
+    )
 
 
 if __name__ == "__main__":

@@ -130,7 +130,9 @@ def bench_whole(n_stars, folder):
         for seed, first in enumerate(range(0, n_stars, SMALL)):
             writer.write(make_stars(min(SMALL, n_stars - first), seed))
     for size in (0.2, 20.0):
-        output = subprocess.run([sys.executable, __file__, "--map", str(path), str(size)], check=True, capture_output=True, text=True).stdout.split()  # fmt: skip
+        output = subprocess.run(
+            [sys.executable, __file__, "--map", str(path), str(size)], check=True, capture_output=True, text=True
+        ).stdout.split()
         seconds, memory, in_cells = float(output[0]), float(output[1]), int(output[2])
         report(
             f"bin_map, 3 components, {in_cells:,} cell(s) of {size:g} kpc",
@@ -145,9 +147,18 @@ def map_once(path, size):
     start = time.perf_counter()
     cells = Path(path).with_name("map.parquet")
     bin_map.run(
-        stars=Path(path), cells=cells, axes=list(GRID.axes), cell_shape="square", cell_size=[float(size)] * 2, limits=[list(pair) for pair in LIMITS],
-        selection=None, quantities=list(COMPONENTS), min_stars=6, estimator="restricted", threads=2,
-    )  # fmt: skip
+        stars=Path(path),
+        cells=cells,
+        axes=list(GRID.axes),
+        cell_shape="square",
+        cell_size=[float(size)] * 2,
+        limits=[list(pair) for pair in LIMITS],
+        selection=None,
+        quantities=list(COMPONENTS),
+        min_stars=6,
+        estimator="restricted",
+        threads=2,
+    )
     print(
         time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9, count_rows(cells)
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import yaml
+
 from discatlas.frames import Sun
 from discatlas.simulation.disc import DiscModel, simulate_chunk
 from discatlas.streams import stream_generator

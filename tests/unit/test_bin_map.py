@@ -10,9 +10,16 @@ from discatlas.tables import TableWriter, column_names, read_columns, read_prove
 
 AXES = ["X_kpc", "Y_kpc"]
 SETTINGS = {
-    "axes": AXES, "cell_shape": "square", "cell_size": [0.5, 0.5], "limits": [[-10.0, -6.0], [-2.0, 2.0]], "selection": None,
-    "quantities": ["v_R_kms"], "min_stars": 6, "estimator": "restricted", "threads": 2,
-}  # fmt: skip
+    "axes": AXES,
+    "cell_shape": "square",
+    "cell_size": [0.5, 0.5],
+    "limits": [[-10.0, -6.0], [-2.0, 2.0]],
+    "selection": None,
+    "quantities": ["v_R_kms"],
+    "min_stars": 6,
+    "estimator": "restricted",
+    "threads": 2,
+}
 SIGMA = 15.0
 
 

@@ -92,6 +92,21 @@ def test_every_row_is_accounted_for(catalogue, tmp_path):
     assert read_provenance(out["sample"])["catalogue"]["source"] == "test"
 
 
+def test_a_distance_beyond_reason_is_no_distance(tmp_path):
+    path = tmp_path / "catalogue.parquet"
+    stars = {
+        "source_id": np.arange(3),
+        "ra": np.zeros(3),
+        "dec": np.zeros(3),
+        "parallax": np.array([1.0, 1e-5, 0.0]),
+        "parallax_error": np.full(3, 0.5),
+    }
+    write_table(path, load_contract("catalogue"), stars, {})
+    out = clean(path, tmp_path, [])
+    assert read_columns(out["sample"])["source_id"].tolist() == [0]
+    assert read_columns(out["cut_flow"])["n_missing"].tolist() == [0, 0, 2]
+
+
 def test_order_of_cuts_moves_the_counts_but_not_the_stars(catalogue, tmp_path):
     cuts = [{"name": "a", "expression": "ruwe < 1.4"}, {"name": "b", "expression": "parallax > 0.45"}]
     first = read_columns(clean(catalogue, tmp_path, cuts)["sample"])["source_id"]

@@ -4,7 +4,6 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from conftest import ROOT
 from discatlas.config import (
     ConfigError,
     catalogue_columns,
@@ -14,6 +13,7 @@ from discatlas.config import (
     resolve,
 )
 from discatlas.config_docs import options, renew
+from places import ROOT
 
 
 def put(config, path, value):

@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from conftest import ROOT
 from discatlas.digests import library_modules, script_digest
+from places import ROOT
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from discatlas.distances import estimate_distance, required_columns, zero_point_mas
+from discatlas.astrometry import zero_point_mas
+from discatlas.distances import estimate_distance, required_columns
 from discatlas.errors import DiscatlasError
 
 
@@ -48,15 +49,21 @@ def test_required_columns_and_errors():
     assert required_columns("catalogue", ["catalogue_distance_kpc", "catalogue_distance_lo_kpc"]) == [
         "catalogue_distance_kpc"
     ]
-    with pytest.raises(DiscatlasError, match=r"'geometrc' is unknown.*nearest: 'geometric'"):
-        estimate_distance({}, "geometrc")
+    with pytest.raises(DiscatlasError, match=r"'geometrical' is unknown.*nearest: 'geometric'"):
+        estimate_distance({}, "geometrical")
     with pytest.raises(DiscatlasError, match=r"needs column 'r_med_geo'.*nearest: 'r_med_photogeo'"):
         required_columns("geometric", ["r_med_photogeo"])
 
 
 def test_zero_point_of_the_published_table():
     """A five-parameter star on a node of Lindegren's table, and what lies outside its range."""
-    star = {"phot_g_mean_mag": 17.5, "nu_eff_used_in_astrometry": 1.48, "pseudocolour": np.nan, "ecl_lat": 0.0, "astrometric_params_solved": 31}  # fmt: skip
+    star = {
+        "phot_g_mean_mag": 17.5,
+        "nu_eff_used_in_astrometry": 1.48,
+        "pseudocolour": np.nan,
+        "ecl_lat": 0.0,
+        "astrometric_params_solved": 31,
+    }
     n = 7
     columns = {name: np.full(n, float(value)) for name, value in star.items()}
     columns["astrometric_params_solved"][1] = 3

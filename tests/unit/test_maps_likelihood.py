@@ -93,7 +93,12 @@ def test_mean_error_below_20_stars_is_the_profile_interval():
             scan = np.concatenate([[0], np.geomspace(1e-2, 1e6, 400)])
             k = np.argmax(log_likelihood(scan, mu, v, e, restricted=True))
             inner = (scan[max(k - 1, 0)], scan[min(k + 1, 400)])
-            return -minimize_scalar(lambda s: -log_likelihood(s, mu, v, e, restricted=True)[0], bounds=inner, method="bounded", options={"xatol": 1e-9}).fun  # fmt: skip
+            return -minimize_scalar(
+                lambda s: -log_likelihood(s, mu, v, e, restricted=True)[0],
+                bounds=inner,
+                method="bounded",
+                options={"xatol": 1e-9},
+            ).fun
 
         floor, reach = height(result.mean) - mean_thresholds(restricted=True)[n], 10 * result.mean_error
         high = brentq(lambda mu, floor=floor: height(mu) - floor, result.mean, result.mean + reach)

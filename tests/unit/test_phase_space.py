@@ -13,7 +13,12 @@ from discatlas.frames import Sun
 from discatlas.phase_space.names import CORRELATIONS, ERRORS, OBSERVABLES
 
 SUN = Sun(8.122, 0.0208, (12.9, 245.6, 7.78), "astropy v4.0")
-SUNS = [SUN, Sun(8.277, 0.0208, (9.3, 251.5, 8.59), "Drimmel 2023"), Sun(8.0, 0.0, (11.1, 232.24, 7.25), "flat"), Sun(8.2, 0.025, (11.0, 232.24, 7.25), "Zari 2025")]  # fmt: skip
+SUNS = [
+    SUN,
+    Sun(8.277, 0.0208, (9.3, 251.5, 8.59), "Drimmel 2023"),
+    Sun(8.0, 0.0, (11.1, 232.24, 7.25), "flat"),
+    Sun(8.2, 0.025, (11.0, 232.24, 7.25), "Zari 2025"),
+]
 
 
 def stars(n, seed=1, spread=0.3, correlated=True):

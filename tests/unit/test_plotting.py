@@ -1,5 +1,6 @@
 """Figures: labels, colour limits, geometry, and whole figures read back by the audit; the same bytes on every run."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib as mpl
@@ -29,11 +30,17 @@ def statistics(base, unit, n_stars, mean, rng, min_stars=6):
     sigma = 30.0 + rng.normal(size=n_stars.size)
     error = sigma / np.sqrt(n_stars)
     columns = {
-        f"{base}_median_{unit}": mean + error, f"{base}_median_error_{unit}": 1.25 * error, f"{base}_mean_{unit}": mean,
-        f"{base}_mean_error_{unit}": error, f"{base}_std_{unit}": sigma, f"{base}_ml_mean_{unit}": mean,
-        f"{base}_ml_mean_error_{unit}": error, f"sigma_{base}_{unit}": sigma,
-        f"sigma_{base}_lo_{unit}": sigma - 3.0, f"sigma_{base}_hi_{unit}": sigma + 3.5,
-    }  # fmt: skip
+        f"{base}_median_{unit}": mean + error,
+        f"{base}_median_error_{unit}": 1.25 * error,
+        f"{base}_mean_{unit}": mean,
+        f"{base}_mean_error_{unit}": error,
+        f"{base}_std_{unit}": sigma,
+        f"{base}_ml_mean_{unit}": mean,
+        f"{base}_ml_mean_error_{unit}": error,
+        f"sigma_{base}_{unit}": sigma,
+        f"sigma_{base}_lo_{unit}": sigma - 3.0,
+        f"sigma_{base}_hi_{unit}": sigma + 3.5,
+    }
     few = n_stars < min_stars
     return {f"{base}_n_stars": n_stars} | {name: np.where(few, np.nan, values) for name, values in columns.items()}
 
@@ -49,10 +56,17 @@ def make_map(shape="square", size=0.5):
     n_stars = rng.poisson(200 * np.exp(-np.hypot(x + 8.1, y) / 1.2)) + 1
     wave = 8 * np.sin(2 * np.pi * np.hypot(x, y) / 4) + rng.normal(size=x.size)
     cells = {
-        "cell": np.arange(x.size), "n_stars": n_stars, "X_centre_kpc": x, "X_mean_kpc": x, "Y_centre_kpc": y, "Y_mean_kpc": y,
-    }  # fmt: skip
+        "cell": np.arange(x.size),
+        "n_stars": n_stars,
+        "X_centre_kpc": x,
+        "X_mean_kpc": x,
+        "Y_centre_kpc": y,
+        "Y_mean_kpc": y,
+    }
     cells |= statistics("v_R", "kms", n_stars, wave, rng)
-    facts = MapFacts(("X_kpc", "Y_kpc"), shape, (size, size), ((-12.0, -4.0), (-4.0, 4.0)), "abs(Z_kpc) < 0.8", 6, int(n_stars.sum()))  # fmt: skip
+    facts = MapFacts(
+        ("X_kpc", "Y_kpc"), shape, (size, size), ((-12.0, -4.0), (-4.0, 4.0)), "abs(Z_kpc) < 0.8", 6, int(n_stars.sum())
+    )
     return cells, facts
 
 
@@ -68,18 +82,31 @@ def make_profile():
 def make_density():
     R, v = (grid.ravel() for grid in np.meshgrid(np.arange(4.05, 12, 0.1), np.arange(122.0, 320, 4.0)))
     counts = (1 + 80 * np.exp(-(((v - 230) / 30) ** 2) - np.abs(R - 8) / 2)).astype(np.int64)
-    cells = {"cell": np.arange(R.size), "n_stars": counts, "R_centre_kpc": R, "R_mean_kpc": R, "v_phi_centre_kms": v, "v_phi_mean_kms": v}  # fmt: skip
-    return cells, MapFacts(("R_kpc", "v_phi_kms"), "square", (0.1, 4.0), ((4.0, 12.0), (120.0, 320.0)), None, 1, int(counts.sum()))  # fmt: skip
+    cells = {
+        "cell": np.arange(R.size),
+        "n_stars": counts,
+        "R_centre_kpc": R,
+        "R_mean_kpc": R,
+        "v_phi_centre_kms": v,
+        "v_phi_mean_kms": v,
+    }
+    return cells, MapFacts(
+        ("R_kpc", "v_phi_kms"), "square", (0.1, 4.0), ((4.0, 12.0), (120.0, 320.0)), None, 1, int(counts.sum())
+    )
 
 
 def make_flow(n_steps, expression="parallax > 0 and parallax_error / parallax < 0.2", n_start=320_000):
     n_removed = np.array([0] + [1000 * k for k in range(1, n_steps)])
     n_after = n_start - np.cumsum(n_removed)
     return {
-        "step": np.arange(n_steps), "name": np.array(["catalogue"] + [f"step {k}" for k in range(1, n_steps)], dtype=object),
-        "expression": np.array(["all rows"] + [expression] * (n_steps - 1), dtype=object), "n_before": n_after + n_removed,
-        "n_after": n_after, "n_removed": n_removed, "n_missing": n_removed // 3,
-    }  # fmt: skip
+        "step": np.arange(n_steps),
+        "name": np.array(["catalogue"] + [f"step {k}" for k in range(1, n_steps)], dtype=object),
+        "expression": np.array(["all rows"] + [expression] * (n_steps - 1), dtype=object),
+        "n_before": n_after + n_removed,
+        "n_after": n_after,
+        "n_removed": n_removed,
+        "n_missing": n_removed // 3,
+    }
 
 
 def test_hexagon_corners_are_regular_after_scaling():
@@ -133,8 +160,12 @@ def test_square_cells_lie_where_their_centres_are():
 
 @pytest.mark.parametrize(
     ("axes", "edges"),
-    [(("R_kpc", "Z_kpc"), ((4, 12), (-2, 2))), (("phi_deg", "R_kpc"), ((-40, 40), (4, 12))), (("phi_deg", "L_z_kpc_kms"), ((-40, 40), (800, 3000)))],
-)  # fmt: skip
+    [
+        (("R_kpc", "Z_kpc"), ((4, 12), (-2, 2))),
+        (("phi_deg", "R_kpc"), ((-40, 40), (4, 12))),
+        (("phi_deg", "L_z_kpc_kms"), ((-40, 40), (800, 3000))),
+    ],
+)
 def test_other_planes_are_sound_too(axes, edges):
     cells, _ = make_map()
     cells = {name: values for name, values in cells.items() if not name.startswith(("X", "Y"))}
@@ -237,7 +268,11 @@ def write_inputs(folder):
     profile, profile_facts = make_profile()
     density, density_facts = make_density()
     contract = load_contract("map")
-    for name, table, about, quantities in (("map", cells, facts, ["v_R_kms"]), ("profile", profile, profile_facts, ["v_phi_kms"]), ("density", density, density_facts, [])):  # fmt: skip
+    for name, table, about, quantities in (
+        ("map", cells, facts, ["v_R_kms"]),
+        ("profile", profile, profile_facts, ["v_phi_kms"]),
+        ("density", density, density_facts, []),
+    ):
         write_table(
             folder / f"{name}.parquet", contract.expand(a=list(about.axes), q=quantities), table, provenance(about)
         )
@@ -249,9 +284,28 @@ def test_scripts_draw_the_same_bytes_every_time(tmp_path):
     for run in ("one", "two"):
         out = tmp_path / run
         common = {"title": "a disc", "dpi": 80}
-        plot_map.run(cells=tmp_path / "map.parquet", pdf=out / "map.pdf", png=out / "map.png", quantity="v_R_kms", arms=ARMS, percentile=98.0, **SUN, **common)  # fmt: skip
+        plot_map.run(
+            cells=tmp_path / "map.parquet",
+            pdf=out / "map.pdf",
+            png=out / "map.png",
+            quantity="v_R_kms",
+            arms=ARMS,
+            percentile=98.0,
+            objects="stars",
+            **SUN,
+            **common,
+        )
         plot_cut_flow.run(cut_flow=tmp_path / "flow.parquet", pdf=out / "flow.pdf", png=out / "flow.png", **common)
-        plot_profile.run(profile=tmp_path / "profile.parquet", pdf=out / "profile.pdf", png=out / "profile.png", quantity="v_phi_kms", density=tmp_path / "density.parquet", R0_kpc=8.122, **common)  # fmt: skip
+        plot_profile.run(
+            profile=tmp_path / "profile.parquet",
+            pdf=out / "profile.pdf",
+            png=out / "profile.png",
+            quantity="v_phi_kms",
+            density=tmp_path / "density.parquet",
+            R0_kpc=8.122,
+            objects="stars",
+            **common,
+        )
     names = sorted(path.name for path in (tmp_path / "one").iterdir())
     assert names == ["flow.pdf", "flow.png", "map.pdf", "map.png", "profile.pdf", "profile.png"]
     for name in names:
@@ -260,11 +314,27 @@ def test_scripts_draw_the_same_bytes_every_time(tmp_path):
         assert b"CreationDate" not in data and b"Type3" not in data
 
 
-def test_density_of_another_plane_is_left_out(tmp_path):
+def test_density_of_another_plane_is_an_error(tmp_path):
     write_inputs(tmp_path)
-    facts = make_profile()[1]
-    assert plot_profile.read_background(tmp_path / "density.parquet", facts, "feh_dex") is None
-    assert plot_profile.read_background(tmp_path / "density.parquet", facts, "v_phi_kms").facts.axes == (
-        "R_kpc",
-        "v_phi_kms",
-    )
+    out = {"pdf": tmp_path / "x.pdf", "png": tmp_path / "x.png"}
+    with pytest.raises(DiscatlasError, match="a profile needs one axis"):
+        plot_profile.run(
+            profile=tmp_path / "map.parquet",
+            quantity="v_R_kms",
+            density=tmp_path / "density.parquet",
+            R0_kpc=8.122,
+            title="x",
+            objects="stars",
+            dpi=80,
+            **out,
+        )
+
+
+def test_figures_name_what_the_rows_are():
+    cells, facts = make_map()
+    figure = draw_map_figure(cells, replace(facts, objects="clusters"), "v_R_kms", **SUN)
+    words = " ".join(text.get_text() for text in visible_texts(figure))
+    assert "clusters in" in words
+    assert "number of clusters" in words
+    assert "stars per cell" not in words
+    assert audit_figure(figure) == []

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from pygaia.errors.astrometric import parallax_uncertainty
 
-from conftest import ROOT
 from discatlas.contracts import load_contract
 from discatlas.frames import Sun
 from discatlas.simulation import COLUMNS
 from discatlas.simulation.disc import CHUNK_STARS, DiscModel, draw_positions, simulate_disc
 from discatlas.streams import stream_generator
 from discatlas.tables import read_columns
+from places import ROOT
 
 SUN = Sun(8.122, 0.0208, (12.9, 245.6, 7.78), "astropy v4.0")
 

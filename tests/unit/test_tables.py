@@ -6,7 +6,6 @@ import pyarrow.parquet as pq
 import pytest
 from astropy import units
 
-from conftest import ROOT
 from discatlas.contracts import error_column, join_unit, load_contract, split_unit
 from discatlas.errors import DiscatlasError
 from discatlas.tables import (
@@ -21,6 +20,7 @@ from discatlas.tables import (
     read_provenance,
     write_table,
 )
+from places import ROOT
 
 CATALOGUE = load_contract("catalogue")
 
@@ -98,7 +98,7 @@ def test_unknown_and_missing_columns(tmp_path):
     path = write(tmp_path / "x.parquet", [stars(2)])
     with pytest.raises(DiscatlasError, match=r"no column 'decc' \(nearest: 'dec'\)"):
         read_columns(path, ["decc"])
-    with pytest.raises(DiscatlasError, match="no contract for table 'phase_spac' .*'phase_space'"):
+    with pytest.raises(DiscatlasError, match=r"no contract for table 'phase_spac' .*'phase_space'"):
         load_contract("phase_spac")
 
 

@@ -3,8 +3,9 @@
 import shutil
 
 import pytest
-from conftest import ROOT
 from harness import DATA, run
+
+from places import ROOT
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conftest import ROOT
+from places import ROOT
 
 TINY = ROOT / "tests/config/tiny.yaml"
 DATA = ROOT / "tests/data"
@@ -17,7 +17,23 @@ DATA = ROOT / "tests/data"
 def command(folder, *arguments, overlays=(), cores=2, snakefile=ROOT / "Snakefile", data=DATA):
     """The command line of a run in `folder` with the tiny config and further overlays."""
     files = [str(path) for path in (TINY, *overlays)]
-    return [sys.executable, "-m", "snakemake", "-s", str(snakefile), "-d", str(folder), "--cores", str(cores), "--nocolor", "--configfile", *files, "--config", f"data_folder={data}", *map(str, arguments)]
+    return [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "-s",
+        str(snakefile),
+        "-d",
+        str(folder),
+        "--cores",
+        str(cores),
+        "--nocolor",
+        "--configfile",
+        *files,
+        "--config",
+        f"data_folder={data}",
+        *map(str, arguments),
+    ]
 
 
 def environment():
@@ -27,7 +43,15 @@ def environment():
 
 def run(folder, *arguments, check=True, **options):
     """Run the workflow; return the finished process, its stderr and stdout as one text in `.stdout`."""
-    done = subprocess.run(command(folder, *arguments, **options), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600, check=False, env=environment())
+    done = subprocess.run(
+        command(folder, *arguments, **options),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=600,
+        check=False,
+        env=environment(),
+    )
     if check and done.returncode:
         raise AssertionError(done.stdout[-6000:])
     return done

@@ -22,7 +22,13 @@ def finished(tmp_path_factory):
 def failure(finished, tmp_path, text, **options):
     """The lines that a failing run prints about the mistake, after checking that it fails without a traceback of ours."""
     folder, base = finished
-    done = run(folder / "run", overlays=[base, overlay(tmp_path / "edit.yaml", text)], check=False, data=folder / "data", **options)
+    done = run(
+        folder / "run",
+        overlays=[base, overlay(tmp_path / "edit.yaml", text)],
+        check=False,
+        data=folder / "data",
+        **options,
+    )
     assert done.returncode != 0
     assert "Traceback" not in done.stdout
     return done.stdout
@@ -33,11 +39,16 @@ WRONG_BEFORE_ANYTHING_RUNS = [
     ("samples: {tiny_file: {distance: geometrical}}", ["samples.tiny_file.distance", "geometric"]),
     ("catalogues: {tiny_file: {path: absent.csv}}", ["catalogues.tiny_file.path: no file", "absent.csv"]),
     ("samples: {tiny_file: {keep_columns: [feh]}}", ["'feh' is not in catalogue 'tiny_file' (nearest: 'feh_dex')"]),
-    ("samples: {tiny_file: {cuts: [{name: x, expression: 'pmra <'}]}}", ["samples.tiny_file.cuts.0.expression", "cannot be read"]),
+    (
+        "samples: {tiny_file: {cuts: [{name: x, expression: 'pmra <'}]}}",
+        ["samples.tiny_file.cuts.0.expression", "cannot be read"],
+    ),
 ]
 
 
-@pytest.mark.parametrize(("text", "expected"), WRONG_BEFORE_ANYTHING_RUNS, ids=[text for text, _ in WRONG_BEFORE_ANYTHING_RUNS])
+@pytest.mark.parametrize(
+    ("text", "expected"), WRONG_BEFORE_ANYTHING_RUNS, ids=[text for text, _ in WRONG_BEFORE_ANYTHING_RUNS]
+)
 def test_a_wrong_config_stops_before_anything_runs(finished, tmp_path, text, expected):
     before = digests(finished[0] / "run")
     output = failure(finished, tmp_path, text)
@@ -48,18 +59,30 @@ def test_a_wrong_config_stops_before_anything_runs(finished, tmp_path, text, exp
 
 
 WRONG_DATA = [
-    ("samples: {tiny_file: {cuts: [{name: near, expression: distance_kpc < 0.001}]}}", ["clean_sample", "rows pass 'near' (distance_kpc < 0.001)"]),
+    (
+        "samples: {tiny_file: {cuts: [{name: near, expression: distance_kpc < 0.001}]}}",
+        ["clean_sample", "rows pass 'near' (distance_kpc < 0.001)"],
+    ),
     ("catalogues: {tiny_file: {columns: {pmra: pmRa}}}", ["clean_catalogue", "'pmRa'", "nearest: 'pmRA'"]),
-    ("catalogues: {tiny_file: {columns: {pmra: {column: pmRA, unit: kpc}}}}", ["clean_catalogue", "pmRA", "kpc", "mas / yr"]),
-    ("catalogues: {tiny_file: {digest: 'md5:00000000000000000000000000000000'}}", ["clean_catalogue", "md5", "00000000000000000000000000000000"]),
+    (
+        "catalogues: {tiny_file: {columns: {pmra: {column: pmRA, unit: kpc}}}}",
+        ["clean_catalogue", "pmRA", "kpc", "mas / yr"],
+    ),
+    (
+        "catalogues: {tiny_file: {digest: 'md5:00000000000000000000000000000000'}}",
+        ["clean_catalogue", "md5", "00000000000000000000000000000000"],
+    ),
     ("catalogues: {tiny_file: {format: fits}}", ["clean_catalogue", "messy.csv"]),
     ("catalogues: {tiny_file: {format: parquet}}", ["clean_catalogue", "messy.csv"]),
     ("catalogues: {tiny_file: {columns: {ruwe: remark}}}", ["clean_catalogue", "'remark'", "a remark, with a comma"]),
     ("maps: {face_on: {min_stars: 100000}}", ["bin_map", "100"]),
     ("maps: {face_on: {selection: R_kpc > 100}}", ["bin_map", "R_kpc > 100"]),
-    ("samples: {tiny_file: {duplicates: {by: name, keep: error}}}", ["clean_sample", "star 005, main", "duplicates.keep"]),
+    (
+        "samples: {tiny_file: {duplicates: {by: name, keep: error}}}",
+        ["clean_sample", "star 005, main", "duplicates.keep"],
+    ),
     ("samples: {tiny_file: {corrections: [hot_star_velocity]}}", ["clean_sample", "hot_star_velocity", "grvs_mag"]),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("text", "expected"), WRONG_DATA, ids=[text for text, _ in WRONG_DATA])
@@ -80,7 +103,9 @@ def test_a_failed_check_stops_the_run_with_its_numbers(finished, tmp_path):
 
 
 def test_an_html_page_in_place_of_a_catalogue(finished, tmp_path):
-    (finished[0] / "data/page.csv").write_text("<!DOCTYPE html>\n<html><body>Service is down</body></html>\n", encoding="utf-8")
+    (finished[0] / "data/page.csv").write_text(
+        "<!DOCTYPE html>\n<html><body>Service is down</body></html>\n", encoding="utf-8"
+    )
     output = failure(finished, tmp_path, "catalogues: {tiny_file: {path: page.csv}}")
     assert "page.csv" in output
     assert "HTML" in output

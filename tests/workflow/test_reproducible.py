@@ -33,7 +33,13 @@ def test_killed_at_random_and_run_again_gives_the_same_bytes(undisturbed, tmp_pa
     rng = random.Random(seed)
     finished = 0
     for attempt in range(2):
-        process = subprocess.Popen(command(tmp_path, "--rerun-incomplete"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, env=environment())
+        process = subprocess.Popen(
+            command(tmp_path, "--rerun-incomplete"),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            env=environment(),
+        )
         time.sleep(rng.uniform(4, 14) + 4 * attempt)
         finished += process.poll() is None
         os.killpg(process.pid, signal.SIGKILL)

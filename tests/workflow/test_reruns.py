@@ -11,7 +11,15 @@ pytestmark = pytest.mark.xdist_group("reruns")
 ALL_PLOTS = {"plot_cut_flow": 2, "plot_map": 5, "plot_profile": 1}
 FROM_FILE = {"convert_phase_space": 1, "bin_map": 1, "plot_map": 1}
 FROM_FILE_SAMPLE = {"clean_sample": 1, "plot_cut_flow": 1} | FROM_FILE
-FROM_DISC = {"convert_phase_space": 1, "bin_map": 6, "plot_map": 4, "plot_profile": 1, "check_statistic": 1, "check_simulation": 1, "check_atlas": 1}
+FROM_DISC = {
+    "convert_phase_space": 1,
+    "bin_map": 6,
+    "plot_map": 4,
+    "plot_profile": 1,
+    "check_statistic": 1,
+    "check_simulation": 1,
+    "check_atlas": 1,
+}
 ALL_MAPS = {"bin_map": 7, "plot_map": 5, "plot_profile": 1, "check_simulation": 1, "check_atlas": 1}
 
 CONFIG_EDITS = {
@@ -19,21 +27,33 @@ CONFIG_EDITS = {
     "resolution": ("figures: {dpi: 61}", ALL_PLOTS),
     "arms": ("figures: {arms: false}", {"plot_map": 5}),
     "one map": ("maps: {meridional: {cell_size: [0.5, 0.25]}}", {"bin_map": 1, "plot_map": 1}),
-    "shared map": ("maps: {face_on: {min_stars: 7}}", {"bin_map": 2, "plot_map": 2, "check_simulation": 1, "check_atlas": 1}),
-    "density behind a profile": ("maps: {rotation_density: {cell_size: [0.2, 8.0]}}", {"bin_map": 1, "plot_profile": 1}),
+    "shared map": (
+        "maps: {face_on: {min_stars: 7}}",
+        {"bin_map": 2, "plot_map": 2, "check_simulation": 1, "check_atlas": 1},
+    ),
+    "density behind a profile": (
+        "maps: {rotation_density: {cell_size: [0.2, 10.0]}}",
+        {"bin_map": 1, "plot_profile": 1},
+    ),
     "one cut": ("samples: {tiny_file: {cuts: [{name: all, expression: is_known(pmra)}]}}", FROM_FILE_SAMPLE),
     "draws": ("samples: {tiny_file: {n_draws: 201}}", FROM_FILE),
     "draws that nobody makes": ("samples: {simulated_disc: {errors: linear}}", {}),
     "solar set of one sample": ("sun: {zari2025: {R0_kpc: 8.21}}", FROM_FILE),
     "solar set that no sample uses": ("sun: {khalil2025: {R0_kpc: 8.3}}", {}),
     "title": ("samples: {tiny_file: {title: another}}", {"plot_cut_flow": 1, "plot_map": 1}),
-    "tolerance": ("checks: {statistics: {simulated_disc_rotation: {tolerance: 5.0}}}", {"check_statistic": 1, "check_atlas": 1}),
-    "simulation": ("catalogues: {simulated_disc: {sigma_Z_kms: 19.0}}", {"simulate_galaxy": 1, "clean_sample": 1, "plot_cut_flow": 1} | FROM_DISC),
+    "tolerance": (
+        "checks: {statistics: {simulated_disc_rotation: {tolerance: 5.0}}}",
+        {"check_statistic": 1, "check_atlas": 1},
+    ),
+    "simulation": (
+        "catalogues: {simulated_disc: {sigma_Z_kms: 19.0}}",
+        {"simulate_galaxy": 1, "clean_sample": 1, "plot_cut_flow": 1} | FROM_DISC,
+    ),
     "unit of a column": ("catalogues: {tiny_file: {date: '2026'}}", {"clean_catalogue": 1} | FROM_FILE_SAMPLE),
     "cores of a job": ("threads: 1", {}),
     "fewer samples": ("atlas: {samples: [tiny_file]}", {"check_atlas": 1}),
     "downloads, of which there are none": ("downloads: {attempts: 2}", {}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", CONFIG_EDITS)

@@ -6,20 +6,6 @@ OUTPUTS  results/catalogues/{catalogue}.parquet
 """
 
 
-def raw_file(wildcards):
-    """Return the file that a catalogue is read from: the user's own, or the downloaded one."""
-    spec = config["catalogues"][wildcards.catalogue]
-    if spec["source"] == "file":
-        return str(Path(config["data_folder"]) / spec["path"])
-    return f"results/catalogues/raw/{wildcards.catalogue}"
-
-
-def origin(wildcards):
-    """Return where a catalogue comes from, for its provenance: the declared path or address, never a machine's."""
-    spec = config["catalogues"][wildcards.catalogue]
-    return spec["url"] if spec["source"] == "url" else Path(spec["path"]).name
-
-
 rule simulate_galaxy:
     """A simulated disc observed with Gaia's errors, in the columns of a catalogue."""
     output:

@@ -5,21 +5,6 @@ OUTPUTS  results/checks/statistic_{check}.json, results/checks/simulation_{check
 """
 
 
-def checks_of(kind):
-    """Return the names of the declared checks of the samples in this atlas."""
-    return [name for name, spec in config["checks"][kind].items() if spec["sample"] in SAMPLES]
-
-
-def of_check(kind, key):
-    """Return a function that gives one config key of a check, for params."""
-    return lambda wildcards: config["checks"][kind][wildcards.check][key]
-
-
-def checked_sample(wildcards):
-    """Return the declaration of the sample of a simulation check."""
-    return config["samples"][config["checks"]["simulations"][wildcards.check]["sample"]]
-
-
 rule check_statistic:
     """A statistic of one phase-space column against its expectation."""
     input:

@@ -4,7 +4,6 @@ INPUTS   config (config/config.yaml and overlays), workflow/schemas/config.schem
 OUTPUTS  results/run_config.yaml when a run starts
 """
 
-import os
 import sys
 from pathlib import Path
 
@@ -16,10 +15,11 @@ SCRIPTS = ROOT / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from discatlas.config import complete_config, required_files
-from discatlas.digests import script_digest
+from discatlas.digests import kernel_digest, script_digest
 from discatlas.errors import DiscatlasError
 from discatlas.files import write_text
 from discatlas.record import run_record
+from discatlas.runtime import set_environment
 
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
 
@@ -29,8 +29,7 @@ try:
 except DiscatlasError as error:
     raise WorkflowError(str(error))
 
-# polars fixes its number of threads when it is first imported, before a script could
-os.environ["POLARS_MAX_THREADS"] = str(config["threads"])
+set_environment(ROOT, config["threads"], kernel_digest(SCRIPTS))
 
 SAMPLES = config["atlas"]["samples"]
 
@@ -73,6 +72,41 @@ def solar_set(wildcards):
 def library(script):
     """Return the digest of the library code that a script reaches, so that an edit there runs the rule again."""
     return script_digest(SCRIPTS, script)
+
+
+def raw_file(wildcards):
+    """Return the file that a catalogue is read from: the user's own, or the downloaded one."""
+    spec = config["catalogues"][wildcards.catalogue]
+    if spec["source"] == "file":
+        return str(Path(config["data_folder"]) / spec["path"])
+    return f"results/catalogues/raw/{wildcards.catalogue}"
+
+
+def origin(wildcards):
+    """Return where a catalogue comes from, for its provenance: the declared path or address, never a machine's."""
+    spec = config["catalogues"][wildcards.catalogue]
+    return spec["url"] if spec["source"] == "url" else Path(spec["path"]).name
+
+
+def density_map(wildcards):
+    """Return the map of counts that is drawn behind a profile, if one is declared."""
+    name = config["maps"][wildcards.map]["density"]
+    return [f"results/maps/{wildcards.sample}/map_{name}.parquet"] if name else []
+
+
+def checks_of(kind):
+    """Return the names of the declared checks of the samples in this atlas."""
+    return [name for name, spec in config["checks"][kind].items() if spec["sample"] in SAMPLES]
+
+
+def of_check(kind, key):
+    """Return a function that gives one config key of a check, for params."""
+    return lambda wildcards: config["checks"][kind][wildcards.check][key]
+
+
+def checked_sample(wildcards):
+    """Return the declaration of the sample of a simulation check."""
+    return config["samples"][config["checks"]["simulations"][wildcards.check]["sample"]]
 
 
 MAPS = [f"results/maps/{sample}/map_{name}.parquet" for sample in SAMPLES for name in maps_of(sample)]

@@ -5,12 +5,6 @@ OUTPUTS  results/figures/{sample}/cut_flow.pdf, map_{map}-{quantity}.pdf, profil
 """
 
 
-def density_map(wildcards):
-    """Return the map of counts that is drawn behind a profile, if one is declared."""
-    name = config["maps"][wildcards.map]["density"]
-    return [f"results/maps/{wildcards.sample}/map_{name}.parquet"] if name else []
-
-
 rule plot_cut_flow:
     """The cut flow of a sample as a flow chart."""
     input:
@@ -44,7 +38,7 @@ rule plot_map:
     """One quantity on a map: mean, dispersion, error of the mean, and counts."""
     input:
         cells="results/maps/{sample}/map_{map}.parquet",
-        arms=str(ROOT / "resources/reid2019_arms.csv") if config["figures"]["arms"] else [],
+        arms=(str(ROOT / "resources/reid2019_arms.csv") if config["figures"]["arms"] else []),
     output:
         pdf="results/figures/{sample}/map_{map}-{quantity}.pdf",
         png=report(
@@ -59,6 +53,7 @@ rule plot_map:
         R0_kpc=lambda wildcards: solar_set(wildcards)["R0_kpc"],
         z_sun_kpc=lambda wildcards: solar_set(wildcards)["z_sun_kpc"],
         title=of_sample("title"),
+        objects=of_sample("objects"),
         percentile=config["figures"]["colour_percentile"],
         dpi=config["figures"]["dpi"],
         library=library("plot_map"),
@@ -93,6 +88,7 @@ rule plot_profile:
         quantity=lambda wildcards: wildcards.quantity,
         R0_kpc=lambda wildcards: solar_set(wildcards)["R0_kpc"],
         title=of_sample("title"),
+        objects=of_sample("objects"),
         dpi=config["figures"]["dpi"],
         library=library("plot_profile"),
     log:

@@ -35,14 +35,29 @@ class _SelectedStars:
             self.n_selected += stars.height
             yield {name: stars[name].cast(pl.Float64).to_numpy() for name in columns}
         if not self.n_selected:
-            reason = f"selection {self.cut.text!r} keeps none of {self.n_read:,} stars" if self.cut else "the table has no rows"  # fmt: skip
+            reason = (
+                f"selection {self.cut.text!r} keeps none of {self.n_read:,} stars"
+                if self.cut
+                else "the table has no rows"
+            )
             raise DiscatlasError(f"{self.path}: {reason}")
 
 
 def run(
-    *, stars: Path, cells: Path, axes: list[str], cell_shape: str, cell_size: list[float], limits: list[list[float]], selection: str | None,
-    quantities: list[str], min_stars: int, estimator: str, threads: int, max_rows: int = 4_000_000,
-) -> None:  # fmt: skip
+    *,
+    stars: Path,
+    cells: Path,
+    axes: list[str],
+    cell_shape: str,
+    cell_size: list[float],
+    limits: list[list[float]],
+    selection: str | None,
+    quantities: list[str],
+    min_stars: int,
+    estimator: str,
+    threads: int,
+    max_rows: int = 4_000_000,
+) -> None:
     """Write the map of a phase-space table, one row per cell with a star (contract ``map``).
 
     Axes, sizes and limits are those of `discatlas.maps.grids.Grid`; `selection` is a condition of `discatlas.cuts`;
@@ -63,20 +78,36 @@ def run(
     cells.parent.mkdir(parents=True, exist_ok=True)
     try:
         with tempfile.TemporaryDirectory(dir=cells.parent) as scratch:
-            columns = bin_stream(selected.batches, grid, quantities, errors, min_stars, estimator, Path(scratch), max_rows)  # fmt: skip
+            columns = bin_stream(
+                selected.batches, grid, quantities, errors, min_stars, estimator, Path(scratch), max_rows
+            )
     except DiscatlasError as error:
         message = str(error)
         raise DiscatlasError(message if message.startswith(str(stars)) else f"{stars}: {message}") from None
     n_used = int(columns["n_stars"].sum())
     provenance = {
-        "grid": {"axes": list(axes), "cell_shape": cell_shape, "cell_size": list(cell_size), "limits": [list(pair) for pair in limits]},
-        "selection": selection, "estimator": estimator, "min_stars": min_stars,
+        "grid": {
+            "axes": list(axes),
+            "cell_shape": cell_shape,
+            "cell_size": list(cell_size),
+            "limits": [list(pair) for pair in limits],
+        },
+        "selection": selection,
+        "estimator": estimator,
+        "min_stars": min_stars,
         "errors": {quantity: errors.get(quantity, "none") for quantity in quantities},
-        "n_stars": {"read": selected.n_read, "selected": selected.n_selected, "in_cells": n_used, "outside": selected.n_selected - n_used},
+        "n_stars": {
+            "read": selected.n_read,
+            "selected": selected.n_selected,
+            "in_cells": n_used,
+            "outside": selected.n_selected - n_used,
+        },
         "phase_space": read_provenance(stars),
-    }  # fmt: skip
+    }
     write_table(cells, load_contract("map").expand(a=axes, q=quantities), columns, provenance)
-    log.info("%s: %s of %s stars in %s cells", cells, f"{n_used:,}", f"{selected.n_read:,}", f"{columns['cell'].size:,}")  # fmt: skip
+    log.info(
+        "%s: %s of %s stars in %s cells", cells, f"{n_used:,}", f"{selected.n_read:,}", f"{columns['cell'].size:,}"
+    )
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from discatlas.cleaning import CutFlow, Step, clean_batches, duplicate_rows
@@ -25,6 +26,7 @@ from discatlas.tables import (
 )
 from discatlas.velocities import apply_corrections
 
+MAX_DISTANCE_KPC = 1000.0  # no star of the Galaxy is farther: such an inverse parallax is noise
 DISTANCE_COLUMNS = ["distance_kpc", "distance_error_kpc", "distance_lo_kpc", "distance_hi_kpc"]
 
 
@@ -54,8 +56,10 @@ def run(
     flow = CutFlow(
         [
             Step("catalogue", "all rows"),
-            Step("duplicates", f"{by} once ({duplicates['keep']})"),
-            Step("position and distance", f"known ra, dec and distance ({distance})"),
+            Step("duplicates", _rule_in_words(duplicates)),
+            Step(
+                "position and distance", f"known ra, dec and distance ({distance}), below {MAX_DISTANCE_KPC:,.0f} kpc"
+            ),
         ]
     )
     flow.steps += [Step(cut["name"], cut["expression"]) for cut in cuts]
@@ -80,6 +84,12 @@ def run(
     _write_flow(cut_flow, cut_flow_json, flow, changed, provenance)
 
 
+def _rule_in_words(duplicates: dict[str, str]) -> str:
+    by, keep, order_by = duplicates["by"], duplicates["keep"], duplicates.get("order_by")
+    which = {"first": "the first row stays", "error": "any other is an error"}.get(keep, f"the {keep} {order_by} stays")
+    return f"one row for each {by}: {which}"
+
+
 def _correct(batch: pl.DataFrame, corrections: list[str], changed: dict[str, int]) -> pl.DataFrame:
     if not corrections:
         return batch
@@ -96,6 +106,8 @@ def _correct(batch: pl.DataFrame, corrections: list[str], changed: dict[str, int
 def _add_distance(batch: pl.DataFrame, estimator: str) -> pl.DataFrame:
     arrays = {name: batch[name].to_numpy() for name in batch.columns if batch[name].dtype.is_float()}
     distance = estimate_distance(arrays, estimator)
+    beyond = ~(distance["distance_kpc"] <= MAX_DISTANCE_KPC)
+    distance = {name: np.where(beyond, np.nan, values) for name, values in distance.items()}
     return batch.with_columns([pl.Series(name, distance[name], nan_to_null=True) for name in DISTANCE_COLUMNS])
 
 

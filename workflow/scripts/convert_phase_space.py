@@ -56,36 +56,40 @@ def run(
     use_threads(threads)
     observer = Sun.from_config(sun)
     check_estimator(distance_estimator)
-    if error_method not in ERROR_METHODS:
-        raise DiscatlasError(f"error method {error_method!r} is unknown{nearest(error_method, ERROR_METHODS)}; expected one of {', '.join(ERROR_METHODS)}")  # fmt: skip
+    _check_error_method(error_method)
     kept = _kept_columns(stars, keep_columns)
     inputs = ps.input_columns(tables.column_names(stars))
     contract = load_contract("phase_space").extend(kept)
     is_sampled = error_method == "monte_carlo"
-    made = [column.name for column in load_contract("phase_space").columns if not column.optional]
-    made += ps.correlation_columns() * correlations + ps.percentile_columns() * is_sampled
-    names = made + [column.name for column in kept if column.name not in made]
-    provenance = {
-        "sun": observer.as_dict(),
-        "distance_estimator": distance_estimator,
-        "error_method": error_method,
-        "n_draws": n_draws if is_sampled else None,
-        "seed": seed if is_sampled else None,
-        "sample": tables.read_provenance(stars),
-    }
+    names = _output_names(kept, correlations, is_sampled)
+    record = {"sun": observer.as_dict(), "distance_estimator": distance_estimator, "error_method": error_method}
+    record |= {"n_draws": n_draws, "seed": seed} if is_sampled else {"n_draws": None, "seed": None}
+    record["sample"] = tables.read_provenance(stars)
     stream = stream_seed(seed, "convert_phase_space", stars.stem)
     wanted = list(dict.fromkeys(["source_id", *inputs, *(column.name for column in kept)]))
-    with tables.TableWriter(phase_space, contract, names, provenance) as writer:
+    with tables.TableWriter(phase_space, contract, names, record) as writer:
         for batch in tables.read_batches(stars, wanted):
             made = ps.propagate(batch, observer, distance_estimator, correlations)
             if is_sampled:
                 rows = np.arange(writer.n_rows, writer.n_rows + len(batch["ra"]))
-                made |= _sampled_errors(
-                    ps.sample_percentiles(batch, observer, distance_estimator, n_draws, stream, rows)
-                )
+                sampled = ps.sample_percentiles(batch, observer, distance_estimator, n_draws, stream, rows)
+                made |= sampled | _sampled_errors(sampled)
             made["l_deg"], made["b_deg"] = galactic_angles(batch["ra"], batch["dec"])
             writer.write(batch | made)
     logging.info("converted %s stars, errors: %s", f"{writer.n_rows:,}", error_method)
+
+
+def _check_error_method(name: str) -> None:
+    if name not in ERROR_METHODS:
+        raise DiscatlasError(
+            f"error method {name!r} is unknown{nearest(name, ERROR_METHODS)}; expected one of {', '.join(ERROR_METHODS)}"
+        )
+
+
+def _output_names(kept: Sequence[Column], correlations: bool, is_sampled: bool) -> list[str]:
+    names = [column.name for column in load_contract("phase_space").columns if not column.optional]
+    names += ps.correlation_columns() * correlations + ps.percentile_columns() * is_sampled
+    return names + [column.name for column in kept if column.name not in names]
 
 
 def _kept_columns(stars: Path, names: Sequence[str]) -> list[Column]:
@@ -98,7 +102,9 @@ def _kept_columns(stars: Path, names: Sequence[str]) -> list[Column]:
     for name in dict.fromkeys(names):
         field = schema.field(name)
         if field.type not in dtypes:
-            raise DiscatlasError(f"{stars}: column {name!r} is of type {field.type}; columns to keep are one of {', '.join(TYPES)}")  # fmt: skip
+            raise DiscatlasError(
+                f"{stars}: column {name!r} is of type {field.type}; columns to keep are one of {', '.join(TYPES)}"
+            )
         about = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
         unit, description = about.get("unit", ""), about.get("description", "")
         kept.append(Column(name, unit, dtypes[field.type], field.nullable, None, None, True, description))
@@ -106,13 +112,13 @@ def _kept_columns(stars: Path, names: Sequence[str]) -> list[Column]:
 
 
 def _sampled_errors(percentiles: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Add half of p84 - p16 as the standard error of each coordinate."""
+    """Return half of p84 - p16 as the standard error of each coordinate."""
     errors = {}
     for name in ps.COORDINATES:
         base, unit = split_unit(name)
         low, high = (percentiles[join_unit(f"{base}_p{percent}", unit)] for percent in (16, 84))
         errors[error_column(name)] = 0.5 * (high - low)
-    return percentiles | errors
+    return errors
 
 
 if __name__ == "__main__":

@@ -20,11 +20,12 @@ def run(
     z_sun_kpc: float,
     arms: Path | None,
     title: str,
+    objects: str,
     percentile: float,
     dpi: int,
 ) -> None:
     """Draw `quantity` of the map in `cells`; spiral arms from the table `arms` where the plane has them."""
-    facts = map_facts(read_provenance(cells), str(cells))
+    facts = map_facts(read_provenance(cells), str(cells), objects)
     figure = draw_map_figure(
         read_columns(cells),
         facts,
@@ -49,6 +50,7 @@ if __name__ == "__main__":
             z_sun_kpc=snakemake.params.z_sun_kpc,
             arms=Path(snakemake.input.arms) if snakemake.input.get("arms") else None,
             title=snakemake.params.title,
+            objects=snakemake.params.objects,
             percentile=snakemake.params.percentile,
             dpi=snakemake.params.dpi,
         )

@@ -133,7 +133,11 @@ def clean_batches(
         ready = prepare(batch)
         placed = pl.all_horizontal(pl.col("ra", "dec", "distance_kpc").is_not_null()).alias("placed")
         masks = [cut.expression.alias(f"cut_{i}") for i, cut in enumerate(cuts)]
-        gaps = [pl.any_horizontal(pl.col(cut.columns).is_null()).alias(f"gap_{i}") for i, cut in enumerate(cuts) if cut.columns]
+        gaps = [
+            pl.any_horizontal(pl.col(cut.columns).is_null()).alias(f"gap_{i}")
+            for i, cut in enumerate(cuts)
+            if cut.columns
+        ]
         verdict = ready.lazy().select(placed, *masks, *gaps).collect()
         known = verdict["placed"].to_numpy()
         alive = flow.count(2, alive, known, ~known)

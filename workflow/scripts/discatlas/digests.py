@@ -25,6 +25,15 @@ def script_digest(folder: Path, script: str) -> str:
     return digest.hexdigest()[:16]
 
 
+def kernel_digest(folder: Path) -> str:
+    """Return a digest of every library file that uses numba, to name the folder of its compiled code.
+
+    numba's own cache compares only the file of the function that is called, not those of the functions it calls.
+    """
+    files = sorted(path for path in (folder / PACKAGE).rglob("*.py") if "numba" in path.read_text(encoding="utf-8"))
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()[:16]
+
+
 def library_modules(folder: Path, file: Path) -> set[Path]:
     """Return the library files that `file` imports, directly or through others, with the packages they lie in."""
     reached: set[Path] = set()

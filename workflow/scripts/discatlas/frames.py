@@ -78,14 +78,23 @@ class Sun:
         try:
             R0, z, v_sun = float(config["R0_kpc"]), float(config["z_sun_kpc"]), tuple(map(float, config["v_sun_kms"]))
         except (TypeError, ValueError):
-            raise DiscatlasError(f"sun: got {dict(config)}, expected numbers R0_kpc, z_sun_kpc and three of v_sun_kms") from None  # fmt: skip
+            raise DiscatlasError(
+                f"sun: got {dict(config)}, expected numbers R0_kpc, z_sun_kpc and three of v_sun_kms"
+            ) from None
         if not np.isfinite((R0, z, *v_sun)).all() or len(v_sun) != 3 or R0 <= 0 or abs(z) >= R0:
-            raise DiscatlasError(f"sun: got R0_kpc {R0}, z_sun_kpc {z}, v_sun_kms {list(v_sun)}; expected R0_kpc > |z_sun_kpc| and three finite velocities")  # fmt: skip
+            raise DiscatlasError(
+                f"sun: got R0_kpc {R0}, z_sun_kpc {z}, v_sun_kms {list(v_sun)}; expected R0_kpc > |z_sun_kpc| and three finite velocities"
+            )
         return cls(R0, z, v_sun, str(config["source"]))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the set as plain values, for provenance; `from_config` takes it back."""
-        return {"R0_kpc": self.R0_kpc, "z_sun_kpc": self.z_sun_kpc, "v_sun_kms": list(self.v_sun_kms), "source": self.source}  # fmt: skip
+        return {
+            "R0_kpc": self.R0_kpc,
+            "z_sun_kpc": self.z_sun_kpc,
+            "v_sun_kms": list(self.v_sun_kms),
+            "source": self.source,
+        }
 
     @property
     def position_kpc(self) -> tuple[float, float, float]:

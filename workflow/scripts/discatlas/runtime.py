@@ -10,11 +10,24 @@ from pathlib import Path
 from discatlas.errors import DiscatlasError
 
 
-def use_threads(threads: int) -> None:
-    """Let compiled kernels use at most `threads` threads (Snakemake itself sets the limits of BLAS and OpenMP)."""
-    os.environ["POLARS_MAX_THREADS"] = str(threads)
-    import numba
+def set_environment(root: Path, threads: int, kernels: str) -> None:
+    """Set what the jobs of a run inherit: the threads of polars, and where numba keeps compiled code.
 
+    polars fixes its threads when it is first imported, before a script could set them. The folder of compiled code is
+    named by the digest `kernels` of its sources; it lies beside the code, or in the working directory where the code is
+    read-only.
+    """
+    os.environ["POLARS_MAX_THREADS"] = str(threads)
+    cache = root / ".cache" if os.access(root, os.W_OK) else Path.cwd() / ".snakemake"
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(cache / "numba" / kernels))
+
+
+def use_threads(threads: int) -> None:
+    """Let compiled kernels and Arrow use at most `threads` threads (Snakemake sets the limits of BLAS and OpenMP)."""
+    import numba
+    import pyarrow as pa
+
+    pa.set_cpu_count(threads)
     numba.set_num_threads(max(1, min(threads, numba.config.NUMBA_NUM_THREADS)))
 
 
@@ -30,10 +43,11 @@ def script_log(path: str | Path, threads: int = 1) -> Iterator[None]:
     )
     logging.getLogger("fontTools").setLevel(logging.WARNING)  # it reports every subset of every font
     use_threads(threads)
+    name = Path(sys.argv[0]).stem.rsplit(".", maxsplit=1)[-1]  # Snakemake runs a copy named <random>.<rule>.py
     try:
         yield
     except DiscatlasError as error:
-        logging.error("%s: %s", Path(sys.argv[0]).stem.split(".")[-1] if sys.argv else "discatlas", error)
+        logging.error("%s: %s", name, error)
         raise SystemExit(1) from None
     except Exception:
         logging.exception("unexpected failure")

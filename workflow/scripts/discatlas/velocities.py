@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from discatlas.distances import ZERO_POINT_COLUMNS, parallax_zero_point
+from discatlas.astrometry import ZERO_POINT_COLUMNS, parallax_zero_point
 from discatlas.errors import DiscatlasError, nearest
 
 Array = NDArray[np.float64]
@@ -90,12 +90,16 @@ def check_corrections(names: Sequence[str], present: Sequence[str]) -> list[str]
     """
     for name in names:
         if name not in CORRECTIONS:
-            raise DiscatlasError(f"correction {name!r} is unknown{nearest(name, CORRECTIONS)}; expected some of {', '.join(CORRECTIONS)}")  # fmt: skip
+            raise DiscatlasError(
+                f"correction {name!r} is unknown{nearest(name, CORRECTIONS)}; expected some of {', '.join(CORRECTIONS)}"
+            )
         if list(names).count(name) > 1:
             raise DiscatlasError(f"correction {name!r} is listed twice; each may act once")
         for column in CORRECTIONS[name].columns:
             if column not in present:
-                raise DiscatlasError(f"correction {name!r} needs column {column!r}, which the catalogue lacks{nearest(column, present)}")  # fmt: skip
+                raise DiscatlasError(
+                    f"correction {name!r} needs column {column!r}, which the catalogue lacks{nearest(column, present)}"
+                )
     return list(dict.fromkeys(column for name in names for column in CORRECTIONS[name].columns))
 
 

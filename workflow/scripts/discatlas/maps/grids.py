@@ -89,7 +89,9 @@ class Grid:
         y = self.wrap(1, y)
         if self.shape == "square":
             return _cells_2d(x, y, *self.edges)
-        return _cells_hexagon(x, y, np.array(self.limits), np.array(self.cell_size), np.array(self.middle), *self.lattice)  # fmt: skip
+        return _cells_hexagon(
+            x, y, np.array(self.limits), np.array(self.cell_size), np.array(self.middle), *self.lattice
+        )
 
     def wrap(self, axis: int, values: NDArray[np.float64] | None) -> NDArray[np.float64]:
         """Return the coordinates along axis number `axis`, with azimuths in [-180, 180)."""
@@ -108,7 +110,9 @@ class Grid:
             column, row = np.divmod(cells, 2 * rows + 1)
             column, row = column - columns, row - rows
             u = column + 0.5 * (row % 2)
-            return np.stack([self.middle[0] + u * self.cell_size[0], self.middle[1] + row * ROW_STEP * self.cell_size[1]], axis=1)  # fmt: skip
+            return np.stack(
+                [self.middle[0] + u * self.cell_size[0], self.middle[1] + row * ROW_STEP * self.cell_size[1]], axis=1
+            )
         numbers = np.unravel_index(cells, [edges.size - 1 for edges in self.edges])
         return np.stack([(edges[i] + edges[i + 1]) / 2 for edges, i in zip(self.edges, numbers, strict=True)], axis=1)
 
@@ -119,7 +123,11 @@ class Grid:
             angles = np.deg2rad(30.0 + 60.0 * np.arange(6))
             offsets = CIRCUMRADIUS * np.stack([np.cos(angles), np.sin(angles)], axis=1)
         else:
-            offsets = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]]) if len(self.axes) == 2 else np.array([[-0.5], [0.5]])  # fmt: skip
+            offsets = (
+                np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
+                if len(self.axes) == 2
+                else np.array([[-0.5], [0.5]])
+            )
         return centres[:, None, :] + offsets[None] * np.array(self.cell_size)
 
 
@@ -134,32 +142,48 @@ def _count(low: float, high: float, size: float) -> int:
 def _check_declaration(grid: Grid) -> None:
     where = f"grid of {', '.join(grid.axes)}"
     if grid.shape not in SHAPES:
-        raise DiscatlasError(f"{where}: unknown cell shape {grid.shape!r}{nearest(grid.shape, SHAPES)}; expected one of {', '.join(SHAPES)}")  # fmt: skip
+        raise DiscatlasError(
+            f"{where}: unknown cell shape {grid.shape!r}{nearest(grid.shape, SHAPES)}; expected one of {', '.join(SHAPES)}"
+        )
     allowed = (2,) if grid.shape == "hexagon" else (1, 2)
     if len(grid.axes) not in allowed or len(set(grid.axes)) != len(grid.axes):
-        raise DiscatlasError(f"{where}: {grid.shape} cells need {' or '.join(map(str, allowed))} different axes, got {len(grid.axes)}")  # fmt: skip
+        raise DiscatlasError(
+            f"{where}: {grid.shape} cells need {' or '.join(map(str, allowed))} different axes, got {len(grid.axes)}"
+        )
     for name, given in (("cell_size", grid.cell_size), ("limits", grid.limits)):
         if len(given) != len(grid.axes):
-            raise DiscatlasError(f"{where}: {name} has {len(given)} entries for {len(grid.axes)} axes; give one per axis")  # fmt: skip
+            raise DiscatlasError(
+                f"{where}: {name} has {len(given)} entries for {len(grid.axes)} axes; give one per axis"
+            )
     for axis, size, limits in zip(grid.axes, grid.cell_size, grid.limits, strict=True):
         _check_axis(where, axis, size, limits, grid.shape)
     if grid.n_cells > MAX_CELLS:
-        raise DiscatlasError(f"{where}: {grid.n_cells:,} cells, at most {MAX_CELLS:,} are allowed; widen the cells or narrow the limits")  # fmt: skip
+        raise DiscatlasError(
+            f"{where}: {grid.n_cells:,} cells, at most {MAX_CELLS:,} are allowed; widen the cells or narrow the limits"
+        )
 
 
 def _check_axis(where: str, axis: str, size: float, limits: Sequence[float], shape: str) -> None:
     if len(limits) != 2 or not np.all(np.isfinite([size, *limits])):
-        raise DiscatlasError(f"{where}: {axis} needs finite limits [low, high] and cell size, got {list(limits)} and {size}")  # fmt: skip
+        raise DiscatlasError(
+            f"{where}: {axis} needs finite limits [low, high] and cell size, got {list(limits)} and {size}"
+        )
     low, high = limits
     if not size > 0:
         raise DiscatlasError(f"{where}: cell size {size:g} of {axis} is not positive")
     if not low < high:
-        raise DiscatlasError(f"{where}: limits [{low:g}, {high:g}] of {axis} are reversed or empty; expected [low, high]")  # fmt: skip
+        raise DiscatlasError(
+            f"{where}: limits [{low:g}, {high:g}] of {axis} are reversed or empty; expected [low, high]"
+        )
     if _is_azimuth(axis) and not (low >= -180 and high <= 180):
-        raise DiscatlasError(f"{where}: limits [{low:g}, {high:g}] of {axis} must lie in [-180, 180] and may not cross 180 deg")  # fmt: skip
+        raise DiscatlasError(
+            f"{where}: limits [{low:g}, {high:g}] of {axis} must lie in [-180, 180] and may not cross 180 deg"
+        )
     count = (high - low) / size
     if shape == "square" and (round(count) < 1 or abs(count - round(count)) > 1e-6):
-        raise DiscatlasError(f"{where}: {axis} from {low:g} to {high:g} is {count:g} cells of {size:g}; expected a whole number, change the size or the limits")  # fmt: skip
+        raise DiscatlasError(
+            f"{where}: {axis} from {low:g} to {high:g} is {count:g} cells of {size:g}; expected a whole number, change the size or the limits"
+        )
     if shape == "hexagon" and count < 1:
         raise DiscatlasError(f"{where}: {axis} from {low:g} to {high:g} does not hold one hexagon of size {size:g}")
 
@@ -198,7 +222,9 @@ def _cells_2d(x: NDArray, y: NDArray, edges_x: NDArray, edges_y: NDArray) -> NDA
 
 
 @njit(cache=True)
-def _cells_hexagon(x: NDArray, y: NDArray, limits: NDArray, size: NDArray, middle: NDArray, columns: int, rows: int) -> NDArray[np.int64]:  # fmt: skip
+def _cells_hexagon(
+    x: NDArray, y: NDArray, limits: NDArray, size: NDArray, middle: NDArray, columns: int, rows: int
+) -> NDArray[np.int64]:
     """Nearest centre of the lattice, which is two interleaved rectangular ones: even rows and odd rows."""
     cells = np.empty(x.size, np.int64)
     pair = 2.0 * ROW_STEP

@@ -58,7 +58,9 @@ class Estimate(NamedTuple):
 def check_estimator(estimator: str) -> None:
     """Raise a DiscatlasError unless `estimator` is one of `ESTIMATORS`."""
     if estimator not in ESTIMATORS:
-        raise DiscatlasError(f"unknown estimator {estimator!r}{nearest(estimator, ESTIMATORS)}; expected one of {', '.join(ESTIMATORS)}")  # fmt: skip
+        raise DiscatlasError(
+            f"unknown estimator {estimator!r}{nearest(estimator, ESTIMATORS)}; expected one of {', '.join(ESTIMATORS)}"
+        )
 
 
 def estimate(values: NDArray[np.float64], errors: NDArray[np.float64], estimator: str = "restricted") -> Estimate:
@@ -81,9 +83,13 @@ def estimate(values: NDArray[np.float64], errors: NDArray[np.float64], estimator
 
 
 def estimate_cells(
-    deviations: NDArray[np.float64], variances: NDArray[np.float64], offsets: NDArray[np.int64],
-    centres: NDArray[np.float64], blocks: NDArray[np.int64], estimator: str,
-) -> NDArray[np.float64]:  # fmt: skip
+    deviations: NDArray[np.float64],
+    variances: NDArray[np.float64],
+    offsets: NDArray[np.int64],
+    centres: NDArray[np.float64],
+    blocks: NDArray[np.int64],
+    estimator: str,
+) -> NDArray[np.float64]:
     """Return the columns of `Estimate` for each cell, shape (m, 5), in parallel over blocks of cells.
 
     Parameters

@@ -54,7 +54,9 @@ def _log_likelihood(d: NDArray, e2: NDArray, s: float, mu: float, profile: bool,
 
 
 @njit(cache=True, error_model="numpy")
-def _root_of_slope(d: NDArray, e2: NDArray, a: float, fa: float, b: float, fb: float, mu: float, profile: bool, restricted: bool) -> float:  # fmt: skip
+def _root_of_slope(
+    d: NDArray, e2: NDArray, a: float, fa: float, b: float, fb: float, mu: float, profile: bool, restricted: bool
+) -> float:
     """Root of the slope in [a, b] (fa > 0 >= fb) by regula falsi with Anderson and Bjorck's factor, then bisection."""
     for k in range(200):
         # A step that regula falsi cannot shorten for long is halved: convergence is certain.
@@ -135,7 +137,17 @@ def _drop(d: NDArray, e2: NDArray, x: float, over_mean: bool, restricted: bool, 
 
 
 @njit(cache=True, error_model="numpy")
-def _crossing(d: NDArray, e2: NDArray, start: float, step: float, limit: float, over_mean: bool, restricted: bool, target: float, height: float) -> float:  # fmt: skip
+def _crossing(
+    d: NDArray,
+    e2: NDArray,
+    start: float,
+    step: float,
+    limit: float,
+    over_mean: bool,
+    restricted: bool,
+    target: float,
+    height: float,
+) -> float:
     """First x from `start` (ln L - target = height > 0) in steps growing from `step` where ln L falls to `target`.
 
     `limit` is returned if ln L is still above the target there.
@@ -207,7 +219,16 @@ def _estimate_cell(d: NDArray, e2: NDArray, restricted: bool, published: bool, d
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
-def estimate_blocks(d: NDArray, e2: NDArray, offsets: NDArray, blocks: NDArray, restricted: bool, published: bool, drops: NDArray, out: NDArray) -> None:  # fmt: skip
+def estimate_blocks(
+    d: NDArray,
+    e2: NDArray,
+    offsets: NDArray,
+    blocks: NDArray,
+    restricted: bool,
+    published: bool,
+    drops: NDArray,
+    out: NDArray,
+) -> None:
     """Fill `out` (mean, its error, sigma, low, high) for each cell of at least 2 stars, in parallel over blocks of cells."""
     for block in prange(blocks.size - 1):
         for cell in range(blocks[block], blocks[block + 1]):

@@ -13,7 +13,9 @@ MOMENTS = ("median", "median_error", "mean", "mean_error", "std")
 N_BLOCKS = 256
 
 
-def sort_by_cell(cells: NDArray[np.int32], columns: tuple[NDArray, NDArray], n_cells: int) -> tuple[NDArray[np.int64], NDArray, NDArray]:  # fmt: skip
+def sort_by_cell(
+    cells: NDArray[np.int32], columns: tuple[NDArray, NDArray], n_cells: int
+) -> tuple[NDArray[np.int64], NDArray, NDArray]:
     """Return the offsets of each cell, shape (n_cells + 1,), and two columns sorted by cell, stars in row order.
 
     `cells` holds numbers from 0 to n_cells - 1; cell k is rows offsets[k] to offsets[k + 1] of the result.
@@ -31,7 +33,9 @@ def divide_blocks(offsets: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.unique(np.concatenate([[0], inner, [offsets.size - 1]]))
 
 
-def cell_moments(values: NDArray[np.float64], offsets: NDArray[np.int64], blocks: NDArray[np.int64]) -> NDArray[np.float64]:  # fmt: skip
+def cell_moments(
+    values: NDArray[np.float64], offsets: NDArray[np.int64], blocks: NDArray[np.int64]
+) -> NDArray[np.float64]:
     """Return the columns of `MOMENTS` for each cell, shape (m, 5), in the unit of the values.
 
     Parameters
@@ -143,7 +147,9 @@ def _mean_and_std(x: NDArray) -> tuple[float, float]:
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
-def _moments(values: NDArray, offsets: NDArray, blocks: NDArray, ranks: NDArray, fractions: NDArray, out: NDArray) -> None:  # fmt: skip
+def _moments(
+    values: NDArray, offsets: NDArray, blocks: NDArray, ranks: NDArray, fractions: NDArray, out: NDArray
+) -> None:
     for block in prange(blocks.size - 1):
         for cell in range(blocks[block], blocks[block + 1]):
             x = values[offsets[cell] : offsets[cell + 1]]

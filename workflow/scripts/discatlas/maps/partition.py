@@ -26,9 +26,15 @@ LIKELIHOOD = ("ml_mean", "ml_mean_error", "sigma", "sigma_lo", "sigma_hi")
 
 
 def bin_stream(
-    batches: Callable[[Sequence[str]], Iterator[Batch]], grid: Grid, quantities: Sequence[str],
-    error_columns: Mapping[str, str], min_stars: int, estimator: str, scratch: Path, max_rows: int,
-) -> dict[str, NDArray]:  # fmt: skip
+    batches: Callable[[Sequence[str]], Iterator[Batch]],
+    grid: Grid,
+    quantities: Sequence[str],
+    error_columns: Mapping[str, str],
+    min_stars: int,
+    estimator: str,
+    scratch: Path,
+    max_rows: int,
+) -> dict[str, NDArray]:
     """Return the columns of a map (contract ``map``), one row per cell with a star, in the order of the cell numbers.
 
     Parameters
@@ -139,21 +145,35 @@ def _check_counts(n_stars: NDArray, min_stars: int, what: str) -> None:
     if not n_stars.size:
         raise DiscatlasError("no star lies inside the map's limits; widen the limits")
     if n_stars.max() < min_stars:
-        raise DiscatlasError(f"no cell reaches min_stars = {min_stars:,} {what}: the fullest has {n_stars.max():,}; lower min_stars or widen the cells")  # fmt: skip
+        raise DiscatlasError(
+            f"no cell reaches min_stars = {min_stars:,} {what}: the fullest has {n_stars.max():,}; lower min_stars or widen the cells"
+        )
 
 
 def _distribute(
-    batch: Batch, grid: Grid, row_of_cell: NDArray, bounds: NDArray, quantities: Sequence[str], error_columns: Mapping[str, str], spill: Spill,
-) -> None:  # fmt: skip
+    batch: Batch,
+    grid: Grid,
+    row_of_cell: NDArray,
+    bounds: NDArray,
+    quantities: Sequence[str],
+    error_columns: Mapping[str, str],
+    spill: Spill,
+) -> None:
     cells = grid.cell_of(*(batch[axis] for axis in grid.axes))
     rows = np.where(cells >= 0, row_of_cell[cells], np.int32(-1))
     tiles = np.searchsorted(bounds, rows, side="right") - 1
     for number, quantity in enumerate(quantities):
         values = np.asarray(batch[quantity], dtype=np.float64)
-        errors = np.asarray(batch[error_columns[quantity]], dtype=np.float64) if quantity in error_columns else np.zeros(values.size)  # fmt: skip
+        errors = (
+            np.asarray(batch[error_columns[quantity]], dtype=np.float64)
+            if quantity in error_columns
+            else np.zeros(values.size)
+        )
         records, edges = _split(rows, tiles, values, errors, bounds.size - 1)
         if edges.size == 0:
-            raise DiscatlasError(f"column {error_columns[quantity]!r} holds negative errors; expected 1 sigma errors >= 0")  # fmt: skip
+            raise DiscatlasError(
+                f"column {error_columns[quantity]!r} holds negative errors; expected 1 sigma errors >= 0"
+            )
         for tile in np.flatnonzero(np.diff(edges)):
             spill.append(number, int(tile), records[edges[tile] : edges[tile + 1]])
 
@@ -164,14 +184,18 @@ def _reduce(spill: Spill, quantity: int, bounds: NDArray, min_stars: int, estima
     statistics = np.full((bounds[-1], len(MOMENTS) + len(LIKELIHOOD)), np.nan)
     for tile, (first, last) in enumerate(pairwise(bounds)):
         records = spill.take(quantity, tile)
-        offsets, values, variances = sort_by_cell(records["row"] - np.int32(first), (records["value"], records["error"]), last - first)  # fmt: skip
+        offsets, values, variances = sort_by_cell(
+            records["row"] - np.int32(first), (records["value"], records["error"]), last - first
+        )
         del records
         np.square(variances, out=variances)
         blocks = divide_blocks(offsets)
         moments = cell_moments(values, offsets, blocks)
         _subtract(values, offsets, moments[:, 0])
         statistics[first:last, : len(MOMENTS)] = moments
-        statistics[first:last, len(MOMENTS) :] = estimate_cells(values, variances, offsets, moments[:, 0], blocks, estimator)  # fmt: skip
+        statistics[first:last, len(MOMENTS) :] = estimate_cells(
+            values, variances, offsets, moments[:, 0], blocks, estimator
+        )
         found[first:last] = np.diff(offsets)
     statistics[found < min_stars] = np.nan
     return found, statistics

@@ -5,9 +5,9 @@ d(ra), and changes its velocity both through the proper motions and the radial v
 axes. Everything is written in the star's cylindrical axes, where the errors of (R, R phi, Z, v_R, v_phi, v_Z) follow.
 
 Stars go through in blocks that stay in the cache: rows of a flat scratch array at fixed distances, so that
-the compiler can prove that they do not overlap and works on several stars per instruction. That is also why sine,
-cosine and arc tangent are written out: a call of the mathematical library would undo it. All kernels that call each
-other are in one file, since the cache of compiled code watches only the file of the caller.
+the compiler can prove that they do not overlap and works on several stars per instruction. That is also why
+`trigonometry` is written out: a call of the mathematical library would undo it. All kernels that call each other are
+in one file, since the cache of compiled code watches only the file of the caller.
 """
 
 import math
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discatlas.frames import KMS_PER_KPC_MASYR, MAS_PER_DEG
+from discatlas.phase_space.trigonometry import INLINE, RAD_PER_DEG, angle_deg, sine_cosine
 
 Array = NDArray[np.float64]
 Arrays = tuple[Array, ...]
@@ -24,17 +25,13 @@ Floats = tuple[float, ...]
 Gradients = tuple[Floats, ...]  # of (R, R phi, Z, v_R, v_phi, v_Z), each along (ra, dec, distance, pmra, pmdec)
 Local = tuple[float, float, Floats, Floats, Floats, float, float, float, float]  # see `_star`
 
-RAD_PER_DEG = math.pi / 180.0
 RAD_PER_MAS = RAD_PER_DEG / MAS_PER_DEG
-ROUND = 6755399441055744.0  # 1.5 * 2^52: adding and subtracting it rounds to the nearest integer
-TAN_EIGHTH = math.tan(math.pi / 8.0)
 
 # rows of the scratch array: what is read, then what is made
-BLOCK = 512  # stars; fills the second-level cache by about a tenth
+BLOCK = 256  # stars; fills the second-level cache by about a tenth
 OBSERVED, SIGMA, RHO, VALUES, ERRORS, PAIRS, ROWS = 0, 6, 12, 22, 31, 40, 55
 
 KERNEL = {"cache": True, "error_model": "numpy", "nogil": True}
-INLINE = KERNEL | {"forceinline": True}
 
 
 @numba.njit(parallel=True, **KERNEL)
@@ -126,7 +123,9 @@ def _block_errors(s: Array, A: Floats, sun: Floats, sign: float, rho: Arrays | N
 
 
 @numba.njit(**INLINE)
-def _finish(s: Array, j: int, g: Gradients, r: Floats | None, last: Floats, local: Local, value: Floats, pairs: Array | None) -> None:  # fmt: skip
+def _finish(
+    s: Array, j: int, g: Gradients, r: Floats | None, last: Floats, local: Local, value: Floats, pairs: Array | None
+) -> None:
     error, six = _errors(g, r, last, local, value)
     _store9(s, ERRORS, j, error)
     if pairs is not None:
@@ -136,9 +135,13 @@ def _finish(s: Array, j: int, g: Gradients, r: Floats | None, last: Floats, loca
 @numba.njit(**INLINE)
 def _load6(s: Array, row: int, j: int) -> Floats:
     return (
-        s[row * BLOCK + j], s[(row + 1) * BLOCK + j], s[(row + 2) * BLOCK + j], s[(row + 3) * BLOCK + j],
-        s[(row + 4) * BLOCK + j], s[(row + 5) * BLOCK + j]
-    )  # fmt: skip
+        s[row * BLOCK + j],
+        s[(row + 1) * BLOCK + j],
+        s[(row + 2) * BLOCK + j],
+        s[(row + 3) * BLOCK + j],
+        s[(row + 4) * BLOCK + j],
+        s[(row + 5) * BLOCK + j],
+    )
 
 
 @numba.njit(**INLINE)
@@ -146,9 +149,17 @@ def _load_rho(s: Array, j: int, sign: float) -> Floats:
     """Return the correlations of (ra, dec, distance, pmra, pmdec), upper triangle by rows; missing ones are 0."""
     a, b = _load6(s, RHO, j), _load6(s, RHO + 4, j)
     return (
-        _known(a[0]), sign * _known(a[1]), _known(a[2]), _known(a[3]), sign * _known(a[4]),
-        _known(a[5]), _known(b[2]), sign * _known(b[3]), sign * _known(b[4]), _known(b[5])
-    )  # fmt: skip
+        _known(a[0]),
+        sign * _known(a[1]),
+        _known(a[2]),
+        _known(a[3]),
+        sign * _known(a[4]),
+        _known(a[5]),
+        _known(b[2]),
+        sign * _known(b[3]),
+        sign * _known(b[4]),
+        _known(b[5]),
+    )
 
 
 @numba.njit(**INLINE)
@@ -180,47 +191,14 @@ def _root(variance: float) -> float:
 
 
 @numba.njit(**INLINE)
-def _sine_cosine(angle_deg: float) -> Floats:
-    """Sine and cosine to about one unit in the last place (polynomials of fdlibm on -45...45 degrees)."""
-    quarter = (angle_deg * (1.0 / 90.0) + ROUND) - ROUND
-    x = (angle_deg - 90.0 * quarter) * RAD_PER_DEG
-    turn = quarter - 4.0 * ((quarter * 0.25 + ROUND) - ROUND)  # -2 ... 2
-    z = x * x
-    sine = x + x * z * (-1.66666666666666324348e-01 + z * (8.33333333332248946124e-03 + z * (-1.98412698298579493134e-04 + z * (2.75573137070700676789e-06 + z * (-2.50507602534068634195e-08 + z * 1.58969099521155010221e-10)))))  # fmt: skip
-    tail = z * z * (4.16666666666666019037e-02 + z * (-1.38888888888741095749e-03 + z * (2.48015872894767294178e-05 + z * (-2.75573143513906633035e-07 + z * (2.08757232129817482790e-09 + z * -1.13596475577881948265e-11)))))  # fmt: skip
-    half = 0.5 * z
-    whole = 1.0 - half
-    cosine = whole + ((1.0 - whole - half) + tail)
-    is_odd = abs(turn) == 1.0
-    sine, cosine = (cosine if is_odd else sine), (sine if is_odd else cosine)
-    return (-sine if turn < -0.5 or turn > 1.5 else sine), (-cosine if turn > 0.5 or turn < -1.5 else cosine)
-
-
-@numba.njit(**INLINE)
-def _angle_deg(y: float, x: float) -> float:
-    """Return the angle atan2(y, x) [deg] to about two units in the last place (rational function of Cephes)."""
-    size_x, size_y = abs(x), abs(y)
-    small, large = (size_x if size_x < size_y else size_y), (size_y if size_x < size_y else size_x)
-    is_steep = small > TAN_EIGHTH * large
-    t = (small - large if is_steep else small) / (small + large if is_steep else large)
-    z = t * t
-    p = (((-8.750608600031904122785e-01 * z - 1.615753718733365076637e01) * z - 7.500855792314704667340e01) * z - 1.228866684490136173410e02) * z - 6.485021904942025371773e01  # fmt: skip
-    q = ((((z + 2.485846490142306297962e01) * z + 1.650270098316988542046e02) * z + 4.328810604912902668951e02) * z + 4.853903996359136964868e02) * z + 1.945506571482613964425e02  # fmt: skip
-    angle = (t + t * z * p / q) * (1.0 / RAD_PER_DEG) + (45.0 if is_steep else 0.0)
-    angle = 90.0 - angle if size_y > size_x else angle
-    angle = 180.0 - angle if x < 0.0 else angle
-    return -angle if y < 0.0 else angle
-
-
-@numba.njit(**INLINE)
 def _turn(x: float, y: float, z: float, A: Floats) -> Floats:
     return A[0] * x + A[1] * y + A[2] * z, A[3] * x + A[4] * y + A[5] * z, A[6] * x + A[7] * y + A[8] * z
 
 
 @numba.njit(**INLINE)
 def _axes(ra: float, dec: float, A: Floats) -> tuple[Floats, Floats, Floats, float]:
-    sin_ra, cos_ra = _sine_cosine(ra)
-    sin_dec, cos_dec = _sine_cosine(dec)
+    sin_ra, cos_ra = sine_cosine(ra)
+    sin_dec, cos_dec = sine_cosine(dec)
     east = _turn(-sin_ra, cos_ra, 0.0, A)
     north = _turn(-sin_dec * cos_ra, -sin_dec * sin_ra, cos_dec, A)
     outward = _turn(cos_dec * cos_ra, cos_dec * sin_ra, sin_dec, A)
@@ -248,7 +226,7 @@ def _star(observed: Floats, A: Floats, sun: Floats) -> tuple[Floats, Local]:
     v_R = w_e * e[0] + w_n * n[0] + rv * o[0] + v_sun[0]
     v_phi = w_e * e[1] + w_n * n[1] + rv * o[1] + v_sun[1]
     v_Z = w_e * e[2] + w_n * n[2] + rv * o[2] + v_sun[2]
-    value = (X, Y, Z, R, _angle_deg(Y, -X), v_R, v_phi, v_Z, R * v_phi)
+    value = (X, Y, Z, R, angle_deg(Y, -X), v_R, v_phi, v_Z, R * v_phi)
     return value, (cos_x, cos_y, e, n, o, w_e, w_n, tan_dec, per_R)
 
 
@@ -322,7 +300,9 @@ def _quadratic(g: Floats, r: Floats | None) -> float:
     squares = g[0] * g[0] + g[1] * g[1] + g[2] * g[2] + g[3] * g[3] + g[4] * g[4]
     if r is None:
         return squares
-    mixed = g[0] * (r[0] * g[1] + r[1] * g[2] + r[2] * g[3] + r[3] * g[4]) + g[1] * (r[4] * g[2] + r[5] * g[3] + r[6] * g[4])  # fmt: skip
+    mixed = g[0] * (r[0] * g[1] + r[1] * g[2] + r[2] * g[3] + r[3] * g[4]) + g[1] * (
+        r[4] * g[2] + r[5] * g[3] + r[6] * g[4]
+    )
     return squares + 2.0 * (mixed + g[2] * (r[7] * g[3] + r[8] * g[4]) + r[9] * g[3] * g[4])
 
 

@@ -20,7 +20,9 @@ from discatlas.phase_space.names import (
 Array = NDArray[np.float64]
 
 
-def convert(ra: Array, dec: Array, distance_kpc: Array, pmra: Array, pmdec: Array, radial_velocity: Array, sun: Sun) -> dict[str, Array]:  # fmt: skip
+def convert(
+    ra: Array, dec: Array, distance_kpc: Array, pmra: Array, pmdec: Array, radial_velocity: Array, sun: Sun
+) -> dict[str, Array]:
     """Return the nine Galactocentric coordinates of stars.
 
     Parameters

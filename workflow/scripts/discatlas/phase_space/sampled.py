@@ -40,7 +40,9 @@ def _ziggurat_tables() -> tuple[Array, Array]:
 EDGE, RATIO = _ziggurat_tables()
 
 
-def sample_percentiles(columns: Columns, sun: Sun, estimator: str, n_draws: int, seed: int, rows: NDArray[np.int64]) -> dict[str, Array]:  # fmt: skip
+def sample_percentiles(
+    columns: Columns, sun: Sun, estimator: str, n_draws: int, seed: int, rows: NDArray[np.int64]
+) -> dict[str, Array]:
     """Return the 16th, 50th and 84th percentile of the nine coordinates over draws of the observables.
 
     Parameters
@@ -160,7 +162,12 @@ def _known(value: float) -> float:
 def _cholesky(rho: Arrays, i: int, with_parallax: bool, L: Array) -> None:
     """Fill the lower factor of the correlations of (parallax, ra, dec, pmra, pmdec); a matrix that is not positive is clipped."""
     one = 1.0 if with_parallax else 0.0
-    L[1, 0], L[2, 0], L[3, 0], L[4, 0] = one * _known(rho[1][i]), one * _known(rho[4][i]), one * _known(rho[7][i]), one * _known(rho[8][i])  # fmt: skip
+    L[1, 0], L[2, 0], L[3, 0], L[4, 0] = (
+        one * _known(rho[1][i]),
+        one * _known(rho[4][i]),
+        one * _known(rho[7][i]),
+        one * _known(rho[8][i]),
+    )
     L[2, 1], L[3, 1], L[4, 1] = _known(rho[0][i]), _known(rho[2][i]), _known(rho[3][i])
     L[3, 2], L[4, 2], L[4, 3] = _known(rho[5][i]), _known(rho[6][i]), _known(rho[9][i])
     for row in range(5):
@@ -206,8 +213,12 @@ def _sample(
             cos_x, cos_y = _star_frame(axes[i], observed[2][i], sun, frame)
             star = (D, below, above, observed[3][i], observed[4][i], observed[5][i])
             width = (
-                _known(sigma[0][i]) * RAD_PER_MAS, _known(sigma[1][i]) * RAD_PER_MAS, sigma[3][i], sigma[4][i], sigma[5][i]
-            )  # fmt: skip
+                _known(sigma[0][i]) * RAD_PER_MAS,
+                _known(sigma[1][i]) * RAD_PER_MAS,
+                sigma[3][i],
+                sigma[4][i],
+                sigma[5][i],
+            )
             tan_dec = math.tan(observed[1][i] * (math.pi / 180.0))
             m = _draw(star, width, tan_dec, L, frame, cos_x, cos_y, sun, draw_parallax, _stream(seed, rows[i]), draws)
             if m > 0:
@@ -255,7 +266,11 @@ def _draw(
         if not D > 0.0:
             continue
         D = 1.0 / D if draw_parallax else D
-        z1, z2, z3 = _normal(_mix(h + step)), _normal(_mix(h + np.uint64(2) * step)), _normal(_mix(h + np.uint64(3) * step))  # fmt: skip
+        z1, z2, z3 = (
+            _normal(_mix(h + step)),
+            _normal(_mix(h + np.uint64(2) * step)),
+            _normal(_mix(h + np.uint64(3) * step)),
+        )
         z4, z5 = _normal(_mix(h + np.uint64(4) * step)), _normal(_mix(h + np.uint64(5) * step))
         a = width[0] * (L[1, 0] * z0 + L[1, 1] * z1)
         d = width[1] * (L[2, 0] * z0 + L[2, 1] * z1 + L[2, 2] * z2)

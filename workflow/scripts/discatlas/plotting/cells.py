@@ -31,17 +31,20 @@ class MapFacts:
     selection: str | None
     min_stars: int
     n_stars: int
+    objects: str = "stars"
 
 
-def map_facts(provenance: Mapping[str, Any], where: str) -> MapFacts:
-    """Return the facts of a map from its provenance; a missing key is a DiscatlasError that names `where`."""
+def map_facts(provenance: Mapping[str, Any], where: str, objects: str = "stars") -> MapFacts:
+    """Return the facts of a map from its provenance; a missing key is a DiscatlasError that names `where`.
+
+    `objects` is what the sample holds, in words, for the texts of the figure.
+    """
     about = {**provenance, **provenance.get("grid", {})}
     for key in ("axes", "cell_shape", "cell_size", "limits", "selection", "min_stars", "n_stars"):
         if key not in about:
             raise DiscatlasError(
                 f"{where}: no {key!r} in its provenance: no map of this workflow; remake it with bin_map"
             )
-    n_stars = about["n_stars"]
     return MapFacts(
         axes=tuple(about["axes"]),
         cell_shape=about["cell_shape"],
@@ -49,7 +52,8 @@ def map_facts(provenance: Mapping[str, Any], where: str) -> MapFacts:
         limits=tuple((float(low), float(high)) for low, high in about["limits"]),
         selection=about["selection"] or None,
         min_stars=int(about["min_stars"]),
-        n_stars=int(n_stars["in_cells"] if isinstance(n_stars, Mapping) else n_stars),
+        n_stars=int(about["n_stars"]["in_cells"]),
+        objects=objects,
     )
 
 

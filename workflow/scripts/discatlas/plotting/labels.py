@@ -6,16 +6,34 @@ from discatlas.contracts import SUFFIX_UNITS, load_contract, split_unit
 from discatlas.errors import DiscatlasError
 
 SYMBOLS = {
-    "X": "X", "Y": "Y", "Z": "Z", "R": "R", "phi": r"\varphi", "l": "l", "b": "b", "distance": "d",
-    "v_X": "v_X", "v_Y": "v_Y", "v_Z": "v_Z", "v_R": "v_R", "v_phi": r"v_\varphi", "L_z": "L_Z", "J_R": "J_R",
-    "feh": r"[\mathrm{Fe/H}]", "mg_fe": r"[\mathrm{Mg/Fe}]", "alpha_fe": r"[\alpha/\mathrm{Fe}]", "age": r"\tau",
-    "log_age": r"\log_{10}(\tau/\mathrm{yr})", "teff": r"T_\mathrm{eff}", "logg": r"\log g", "parallax": r"\varpi",
-}  # fmt: skip
+    "X": "X",
+    "Y": "Y",
+    "Z": "Z",
+    "R": "R",
+    "phi": r"\varphi",
+    "l": "l",
+    "b": "b",
+    "distance": "d",
+    "v_X": "v_X",
+    "v_Y": "v_Y",
+    "v_Z": "v_Z",
+    "v_R": "v_R",
+    "v_phi": r"v_\varphi",
+    "L_z": "L_Z",
+    "J_R": "J_R",
+    "feh": r"[\mathrm{Fe/H}]",
+    "mg_fe": r"[\mathrm{Mg/Fe}]",
+    "alpha_fe": r"[\alpha/\mathrm{Fe}]",
+    "age": r"\tau",
+    "log_age": r"\log_{10}(\tau/\mathrm{yr})",
+    "teff": r"T_\mathrm{eff}",
+    "logg": r"\log g",
+    "parallax": r"\varpi",
+}
 SUBSCRIPTS = {"v_R": "R", "v_phi": r"\varphi", "v_Z": "Z", "v_X": "X", "v_Y": "Y"}  # of a velocity dispersion
 SIGNED = ("v_R", "v_Z", "v_X", "v_Y", "Y", "Z")  # quantities whose zero has a meaning: rest, or the plane
 UNITS = {"km / s": "km s$^{-1}$", "kpc km / s": "kpc km s$^{-1}$", "mas / yr": "mas yr$^{-1}$"}
-COUNT = "number of stars"
-DIMENSIONLESS = (COUNT,)  # axis labels that need no unit
+COUNT = "number of"  # axis labels that begin so need no unit
 _CONTRACTS = ("phase_space", "sample", "catalogue")
 
 
@@ -84,4 +102,4 @@ def dimensionless_labels(*names: str) -> tuple[str, ...]:
     """Return the labels of the columns among `names` that have no unit, for the audit's allowance."""
     bare = [name for name in names if not column_unit(name)]
     makers = (axis_label, mean_label, dispersion_label, error_label)
-    return DIMENSIONLESS + tuple(make(name) for name in bare for make in makers)
+    return tuple(make(name) for name in bare for make in makers)

@@ -81,7 +81,7 @@ def draw_map_figure(
     text_mm(figure, _LEFT, 2.0, title_lines, 4.8, fontsize=FONT_PT + 1.5)
     text_mm(figure, _LEFT, above, note, 3.0, fontsize=SMALL_PT, color="0.25")
     sun = overlays.sun_coordinates(R0_kpc, z_sun_kpc)
-    for number, panel in enumerate(_panels(cells, quantity, percentile)):
+    for number, panel in enumerate(_panels(cells, facts, quantity, percentile)):
         left = _LEFT + _PITCH * (number % 2) + (_WIDTH - width) / 2
         upper = top + _ABOVE + (number // 2) * (_ABOVE + height + _BELOW)
         ax = add_axes_mm(figure, left, upper, width, height)
@@ -124,16 +124,16 @@ def _note(cells: Mapping[str, NDArray], facts: MapFacts, quantity: str) -> list[
     measured = int(np.sum(cells[f"{split_unit(quantity)[0]}_n_stars"]))
     with_statistics = int(np.count_nonzero(np.isfinite(cells[infix(quantity, "ml_mean")])))
     n_cells = cells["n_stars"].size
-    words = [f"{facts.n_stars:,} stars in {n_cells:,} cells"]
+    words = [f"{facts.n_stars:,} {facts.objects} in {n_cells:,} cells"]
     if measured != facts.n_stars:
         words.append(f"{measured:,} of them measured")
-    enough = f"at least {facts.min_stars} measured stars (grey: fewer)"
+    enough = f"at least {facts.min_stars} measured (grey: fewer)"
     words.append(f"statistics in the {with_statistics:,} cells with {enough}")
     selection = f"selection: {facts.selection}" if facts.selection else "selection: none"
     return [line for text in ("; ".join(words), selection) for line in wrap(text, PAGE_MM - 2 * _LEFT, SMALL_PT)]
 
 
-def _panels(cells: Mapping[str, NDArray], quantity: str, percentile: float) -> list[Panel]:
+def _panels(cells: Mapping[str, NDArray], facts: MapFacts, quantity: str, percentile: float) -> list[Panel]:
     """Title, values, colour map, colour scale and colour-bar label of each panel."""
     mean, dispersion, error = (np.asarray(cells[column], dtype=np.float64) for column in _columns(quantity))
     n_measured = cells[f"{split_unit(quantity)[0]}_n_stars"]
@@ -149,7 +149,7 @@ def _panels(cells: Mapping[str, NDArray], quantity: str, percentile: float) -> l
         ("maximum-likelihood mean", mean, mean_map, norms[0], labels.mean_label(quantity)),
         ("intrinsic dispersion", dispersion, DISPERSION, norms[1], labels.dispersion_label(quantity)),
         ("error of the mean", error, ERROR, norms[2], labels.error_label(quantity)),
-        ("stars per cell", counts, SEQUENTIAL, limits.count_norm(counts), labels.COUNT),
+        (f"{facts.objects} per cell", counts, SEQUENTIAL, limits.count_norm(counts), f"{labels.COUNT} {facts.objects}"),
     ]
 
 

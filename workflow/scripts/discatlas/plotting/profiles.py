@@ -83,7 +83,7 @@ def draw_profile_figure(
     lower = add_axes_mm(figure, _LEFT, top + _UPPER, width, _LOWER)
     _draw_mean(upper, profile, facts, quantity, percentile, background)
     if with_bar:
-        _draw_bar(figure, upper, add_axes_mm(figure, _LEFT + width + 1.5, top, 2.4, _UPPER))
+        _draw_bar(figure, upper, add_axes_mm(figure, _LEFT + width + 1.5, top, 2.4, _UPPER), facts.objects)
     _draw_dispersion(lower, profile, facts, quantity)
     sun = overlays.sun_coordinates(R0_kpc, z_sun_kpc)
     for ax in (upper, lower):
@@ -116,7 +116,7 @@ def _note(profile: Mapping[str, NDArray], facts: MapFacts, quantity: str) -> str
     measured = int(np.sum(profile[f"{split_unit(quantity)[0]}_n_stars"]))
     n_bins = int(np.count_nonzero(np.isfinite(profile[infix(quantity, "ml_mean")])))
     selection = f"selection: {facts.selection}" if facts.selection else "selection: none"
-    return f"{measured:,} stars; {n_bins:,} bins with at least {facts.min_stars} stars; {selection}"
+    return f"{measured:,} {facts.objects}; {n_bins:,} bins with at least {facts.min_stars}; {selection}"
 
 
 def with_gaps(profile: Mapping[str, NDArray]) -> dict[str, NDArray[np.float64]]:
@@ -190,10 +190,10 @@ def _greys() -> ListedColormap:
     return ListedColormap(colormaps["Greys"](np.linspace(0.06, 0.62, 256)), name="discatlas_greys")
 
 
-def _draw_bar(figure: Figure, ax: Axes, bar: Axes) -> None:
+def _draw_bar(figure: Figure, ax: Axes, bar: Axes, objects: str) -> None:
     bar.set_label(COLOUR_BAR)
     colour_bar = figure.colorbar(ax.collections[0], cax=bar)
-    colour_bar.set_label(labels.COUNT, labelpad=1)
+    colour_bar.set_label(f"{labels.COUNT} {objects}", labelpad=1)
     colour_bar.outline.set_linewidth(0.5)
 
 
