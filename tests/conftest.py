@@ -29,7 +29,7 @@ def config(_default_config):
     return deepcopy(_default_config)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def real_data():
     """The folder of published measurements that lies beside a development checkout."""
     if not REAL_DATA.is_dir():

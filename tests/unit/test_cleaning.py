@@ -16,7 +16,7 @@ IDS = pl.DataFrame({"source_id": [7, 8, 7, 9, 8, 7, None, None], "err": [3.0, 1.
 
 
 def batches_of(frame, size):
-    return lambda: (frame.slice(i, size) for i in range(0, frame.height, size))
+    return lambda columns: (frame.select(columns).slice(i, size) for i in range(0, frame.height, size))
 
 
 @pytest.mark.parametrize("size", [1, 3, 8])
@@ -34,6 +34,11 @@ def test_many_passes_give_the_same_as_one(keep, monkeypatch):
     monkeypatch.setattr(cleaning, "ROWS_PER_PASS", 90)
     assert np.array_equal(duplicate_rows(batches_of(frame, 100), 1000, "source_id", keep, "err"), once)
     assert 1000 - once.size == frame["source_id"].n_unique()
+
+
+def test_texts_are_identifiers_too():
+    frame = pl.DataFrame({"name": ["a", "b", "a", None, None, "c"]})
+    assert duplicate_rows(batches_of(frame, 2), 6, "name", "first", None).tolist() == [2]
 
 
 def test_duplicates_are_an_error_where_so_declared():

@@ -44,6 +44,8 @@ WRONG = [
     ("maps/rotation/density", "face_on", ["maps.rotation.density", "X_kpc"]),
     ("samples/simulated_disc/keep_columns", ["feh"], ["'feh' is not in catalogue", "nearest: 'feh_dex'"]),
     ("samples/simulated_disc/duplicates", {"by": "source_id", "keep": "lowest"}, ["duplicates.order_by", "'null'"]),
+    ("samples/simulated_disc/distance", "geometric", ["samples.simulated_disc.distance", "'r_med_geo'"]),
+    ("samples/simulated_disc/corrections", ["velocity_error"], ["samples.simulated_disc.corrections", "'grvs_mag'"]),
     ("samples/simulated_disc/cuts/0/expression", "ruwee < 1.4", ["cuts.0.expression", "'ruwee'", "nearest: 'ruwe'"]),
     ("samples/simulated_disc/cuts/0/name", "astrometry", ["two cuts are named 'astrometry'"]),
     ("figures/colour_percentile", 90, ["figures.colour_percentile", "got 90", "96"]),
@@ -79,7 +81,7 @@ def test_a_missing_file_is_named_with_its_citation(config, schema, tmp_path):
         "path": "x.csv",
         "format": "csv",
         "citation": "Someone 2020",
-        "columns": {"ra": "a", "dec": "d", "parallax": "p"},
+        "columns": {"ra": "a", "dec": "d", "parallax": "p", "parallax_error": "e"},
     }
     config["samples"]["mine"] = {
         "title": "mine",

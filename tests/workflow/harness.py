@@ -28,11 +28,11 @@ def command(folder, *arguments, overlays=(), cores=2, snakefile=ROOT / "Snakefil
         "--cores",
         str(cores),
         "--nocolor",
+        *map(str, arguments),
         "--configfile",
         *files,
         "--config",
         f"data_folder={data}",
-        *map(str, arguments),
     ]
 
 

@@ -37,6 +37,7 @@ def failure(finished, tmp_path, text, **options):
 WRONG_BEFORE_ANYTHING_RUNS = [
     ("sunn: {}", ["unknown key 'sunn' (nearest: 'sun')"]),
     ("samples: {tiny_file: {distance: geometrical}}", ["samples.tiny_file.distance", "geometric"]),
+    ("samples: {tiny_file: {corrections: [hot_star_velocity]}}", ["samples.tiny_file.corrections", "grvs_mag"]),
     ("catalogues: {tiny_file: {path: absent.csv}}", ["catalogues.tiny_file.path: no file", "absent.csv"]),
     ("samples: {tiny_file: {keep_columns: [feh]}}", ["'feh' is not in catalogue 'tiny_file' (nearest: 'feh_dex')"]),
     (
@@ -81,7 +82,6 @@ WRONG_DATA = [
         "samples: {tiny_file: {duplicates: {by: name, keep: error}}}",
         ["clean_sample", "star 005, main", "duplicates.keep"],
     ),
-    ("samples: {tiny_file: {corrections: [hot_star_velocity]}}", ["clean_sample", "hot_star_velocity", "grvs_mag"]),
 ]
 
 

@@ -42,6 +42,11 @@ class _SelectedStars:
             )
             raise DiscatlasError(f"{self.path}: {reason}")
 
+    def counts(self, n_used: int) -> dict[str, int]:
+        """Return the numbers of stars read, selected, in cells (`n_used`) and outside the limits."""
+        outside = self.n_selected - n_used
+        return {"read": self.n_read, "selected": self.n_selected, "in_cells": n_used, "outside": outside}
+
 
 def run(
     *,
@@ -86,28 +91,16 @@ def run(
         raise DiscatlasError(message if message.startswith(str(stars)) else f"{stars}: {message}") from None
     n_used = int(columns["n_stars"].sum())
     provenance = {
-        "grid": {
-            "axes": list(axes),
-            "cell_shape": cell_shape,
-            "cell_size": list(cell_size),
-            "limits": [list(pair) for pair in limits],
-        },
+        "grid": {"axes": axes, "cell_shape": cell_shape, "cell_size": cell_size, "limits": limits},
         "selection": selection,
         "estimator": estimator,
         "min_stars": min_stars,
         "errors": {quantity: errors.get(quantity, "none") for quantity in quantities},
-        "n_stars": {
-            "read": selected.n_read,
-            "selected": selected.n_selected,
-            "in_cells": n_used,
-            "outside": selected.n_selected - n_used,
-        },
+        "n_stars": selected.counts(n_used),
         "phase_space": read_provenance(stars),
     }
     write_table(cells, load_contract("map").expand(a=axes, q=quantities), columns, provenance)
-    log.info(
-        "%s: %s of %s stars in %s cells", cells, f"{n_used:,}", f"{selected.n_read:,}", f"{columns['cell'].size:,}"
-    )
+    log.info(f"{cells}: {n_used:,} of {selected.n_read:,} stars in {columns['cell'].size:,} cells")
 
 
 if __name__ == "__main__":

@@ -50,7 +50,9 @@ def run(
     by, order_by = duplicates["by"], duplicates.get("order_by")
     wanted = [by] if duplicates["keep"] in ("first", "error") or order_by is None else [by, order_by]
     check_columns(catalogue, wanted, names)
-    superfluous = duplicate_rows(lambda: frame_batches(catalogue, wanted), n_rows, by, duplicates["keep"], order_by)
+    superfluous = duplicate_rows(
+        lambda columns: frame_batches(catalogue, columns), n_rows, by, duplicates["keep"], order_by
+    )
     columns = names + DISTANCE_COLUMNS
     compiled = [compile_cut(cut["expression"], columns) for cut in cuts]
     flow = CutFlow(

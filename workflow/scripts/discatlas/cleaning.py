@@ -65,47 +65,59 @@ class CutFlow:
 
 
 def duplicate_rows(
-    batches: Callable[[], Iterable[pl.DataFrame]], n_rows: int, by: str, keep: str, order_by: str | None
+    batches: Callable[[Sequence[str]], Iterable[pl.DataFrame]], n_rows: int, by: str, keep: str, order_by: str | None
 ) -> np.ndarray:
     """Return the row numbers that duplicates of the identifier `by` make superfluous, sorted, int64.
 
     Parameters
     ----------
     batches : callable
-        Gives the columns `by` and `order_by` in file order each time it is called.
+        Gives the named columns in file order each time it is called.
     n_rows : int
-        Rows in all; beyond `ROWS_PER_PASS` the identifiers are split by hash over several passes, to bound memory.
+        Rows in all; beyond `ROWS_PER_PASS` the identifiers are looked through in several passes, to bound memory.
     by, keep, order_by : str
         Of the rows that share `by`, keep the ``first``, or the one with the ``lowest`` or ``highest`` `order_by`
         (missing last, then the first); ``error`` raises a DiscatlasError. Rows without identifier are no duplicates.
     """
     n_passes = -(-n_rows // ROWS_PER_PASS)
-    dropped = [np.empty(0, dtype=np.int64)]
-    for part in range(n_passes):
-        rows = _rows_of_part(batches(), by, part, n_passes)
-        repeated = rows.filter(pl.col(by).is_duplicated())
-        if repeated.is_empty():
-            continue
-        if keep == "error":
-            first = repeated.sort("row").row(0, named=True)
-            raise DiscatlasError(
-                f"{by} {first[by]!r} stands in more than one row (first: row {first['row']:,}; {repeated.height:,} such rows); set duplicates.keep to first, lowest or highest"
-            )
-        order = [] if keep == "first" else [order_by]
-        ranked = repeated.sort([*order, "row"], descending=[keep == "highest"] * len(order) + [False], nulls_last=True)
-        kept = ranked.unique(subset=by, keep="first", maintain_order=True)["row"]
-        dropped.append(repeated.filter(~pl.col("row").is_in(kept.implode()))["row"].to_numpy())
-    return np.sort(np.concatenate(dropped))
+    repeated = np.concatenate([_repeated_keys(batches([by]), by, part, n_passes) for part in range(n_passes)])
+    if not repeated.size:
+        return np.empty(0, dtype=np.int64)
+    order = [order_by] if keep in ("lowest", "highest") and order_by else []
+    rows = _rows_of_keys(batches([by, *order]), by, repeated)
+    if keep == "error" and rows.height:
+        first = rows.row(0, named=True)
+        raise DiscatlasError(
+            f"{by} {first[by]!r} stands in more than one row (first: row {first['row']:,}; {rows.height:,} such rows); set duplicates.keep to first, lowest or highest"
+        )
+    ranked = rows.sort([*order, "row"], descending=[keep == "highest"] * len(order) + [False], nulls_last=True)
+    kept = ranked.unique(subset=by, keep="first", maintain_order=True)["row"]
+    return np.setdiff1d(rows["row"].to_numpy(), kept.to_numpy())
 
 
-def _rows_of_part(batches: Iterable[pl.DataFrame], by: str, part: int, n_passes: int) -> pl.DataFrame:
-    start, parts = 0, []
+def _keys(column: pl.Series) -> pl.Series:
+    """Integers stand for themselves, texts for their hash: two texts with one hash are told apart later."""
+    return column if column.dtype.is_integer() else column.hash(0)
+
+
+def _repeated_keys(batches: Iterable[pl.DataFrame], by: str, part: int, n_passes: int) -> np.ndarray:
+    parts = []
     for batch in batches:
-        rows = batch.with_row_index("row", offset=start).with_columns(pl.col("row").cast(pl.Int64))
+        keys = _keys(batch[by].drop_nulls()).to_numpy()
+        parts.append(keys if n_passes == 1 else keys[keys % n_passes == part])
+    keys = np.concatenate(parts)
+    keys.sort()
+    return np.unique(keys[1:][keys[1:] == keys[:-1]])
+
+
+def _rows_of_keys(batches: Iterable[pl.DataFrame], by: str, keys: np.ndarray) -> pl.DataFrame:
+    """Return identifier, order and row number of the rows whose identifier really stands in more than one row."""
+    start, parts, wanted = 0, [], pl.Series(keys).implode()
+    for batch in batches:
+        rows = batch.with_columns(row=pl.int_range(start, start + batch.height, dtype=pl.Int64))
         start += batch.height
-        rows = rows.filter(pl.col(by).is_not_null())
-        parts.append(rows if n_passes == 1 else rows.filter(pl.col(by).hash(0) % n_passes == part))
-    return pl.concat(parts)
+        parts.append(rows.filter(pl.col(by).is_not_null() & _keys(batch[by]).is_in(wanted)))
+    return pl.concat(parts).filter(pl.col(by).is_duplicated())
 
 
 def clean_batches(

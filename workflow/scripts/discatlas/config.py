@@ -9,9 +9,11 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from discatlas.contracts import load_contract
 from discatlas.cuts import compile_cut
+from discatlas.distances import required_columns
 from discatlas.errors import DiscatlasError, nearest
 from discatlas.maps.grids import Grid
 from discatlas.simulation import COLUMNS
+from discatlas.velocities import check_corrections
 
 Config = dict[str, Any]
 Schema = Mapping[str, Any]
@@ -187,7 +189,9 @@ def _check_samples(config: Config) -> Iterator[str]:
     for name, sample in config["samples"].items():
         catalogue = config["catalogues"][sample["catalogue"]]
         distance = ["distance_kpc", "distance_error_kpc", "distance_lo_kpc", "distance_hi_kpc"]
-        columns = catalogue_columns(catalogue) + distance
+        present = catalogue_columns(catalogue)
+        yield from _check_steps(f"samples.{name}", sample, present)
+        columns = present + distance
         for i, cut in enumerate(sample["cuts"]):
             yield from _check_expression(f"samples.{name}.cuts.{i}.expression", cut["expression"], columns)
         wanted = {"keep_columns": sample["keep_columns"], "duplicates.by": [sample["duplicates"]["by"]]}
@@ -200,6 +204,21 @@ def _check_samples(config: Config) -> Iterator[str]:
         names = [cut["name"] for cut in sample["cuts"]]
         for repeated in {cut for cut in names if names.count(cut) > 1}:
             yield f"samples.{name}.cuts: two cuts are named {repeated!r}; names must differ"
+
+
+def _check_steps(where: str, sample: Config, present: list[str]) -> Iterator[str]:
+    """Check that the catalogue has what the position, the distance and the corrections of a sample need."""
+    for column in ("ra", "dec"):
+        if column not in present:
+            yield f"{where}: catalogue {sample['catalogue']!r} declares no column {column!r}; every sample needs it"
+    try:
+        required_columns(sample["distance"], present)
+    except DiscatlasError as error:
+        yield f"{where}.distance: {error}"
+    try:
+        check_corrections(sample["corrections"], present)
+    except DiscatlasError as error:
+        yield f"{where}.corrections: {error}"
 
 
 def _check_columns(config: Config) -> Iterator[str]:
