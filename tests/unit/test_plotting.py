@@ -338,3 +338,13 @@ def test_figures_name_what_the_rows_are():
     assert "number of clusters" in words
     assert "stars per cell" not in words
     assert audit_figure(figure) == []
+
+
+def test_figures_say_where_the_dispersion_holds_unknown_errors():
+    cells, facts = make_map()
+    with_errors = draw_map_figure(cells, facts, "v_R_kms", **SUN)
+    without = draw_map_figure(cells, replace(facts, without_errors=("v_R_kms",)), "v_R_kms", **SUN)
+    assert not any("errors unknown" in text.get_text() for text in visible_texts(with_errors))
+    assert any("errors unknown" in text.get_text() for text in visible_texts(without))
+    about = provenance(facts) | {"errors": {"v_R_kms": "none", "feh_dex": "feh_error_dex"}}
+    assert map_facts(about, "map.parquet").without_errors == ("v_R_kms",)

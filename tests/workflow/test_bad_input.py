@@ -95,6 +95,17 @@ def test_wrong_data_names_the_rule_the_place_and_the_value(finished, tmp_path, t
     run(folder / "run", overlays=[finished[1]], data=folder / "data")  # mended, it goes on
 
 
+def test_a_failure_leaves_all_products_but_its_own(finished, tmp_path):
+    before = digests(finished[0] / "run")
+    text = "samples: {tiny_file: {cuts: [{name: near, expression: distance_kpc < 0.001}]}}"
+    assert "rows pass 'near'" in failure(finished, tmp_path, text)
+    its_own = {name for name in before if name.startswith("samples/")}
+    assert len(its_own) == 3
+    assert digests(finished[0] / "run") == {name: digest for name, digest in before.items() if name not in its_own}
+    run(finished[0] / "run", overlays=[finished[1]], data=finished[0] / "data")
+    assert digests(finished[0] / "run") == before
+
+
 def test_a_failed_check_stops_the_run_with_its_numbers(finished, tmp_path):
     text = "checks: {statistics: {impossible: {sample: tiny_file, column: v_phi_kms, statistic: median, expected: 500, tolerance: 1, source: a test}}}"
     output = failure(finished, tmp_path, text)

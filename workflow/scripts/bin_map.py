@@ -1,7 +1,6 @@
 """Bin the stars of a sample into a map: counts, moments, medians and likelihood fits per cell (rule ``bin_map``)."""
 
 import logging
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import polars as pl
 from discatlas.contracts import error_column, load_contract
 from discatlas.cuts import CompiledCut, compile_cut
 from discatlas.errors import DiscatlasError
+from discatlas.files import scratch_folder
 from discatlas.maps.grids import Grid
 from discatlas.maps.partition import bin_stream
 from discatlas.runtime import script_log, use_threads
@@ -80,12 +80,9 @@ def run(
     check_columns(stars, [*axes, *quantities], present)
     selected = _SelectedStars(stars, compile_cut(selection, present) if selection else None)
     errors = {quantity: error_column(quantity) for quantity in quantities if error_column(quantity) in present}
-    cells.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with tempfile.TemporaryDirectory(dir=cells.parent) as scratch:
-            columns = bin_stream(
-                selected.batches, grid, quantities, errors, min_stars, estimator, Path(scratch), max_rows
-            )
+        with scratch_folder(cells) as scratch:
+            columns = bin_stream(selected.batches, grid, quantities, errors, min_stars, estimator, scratch, max_rows)
     except DiscatlasError as error:
         message = str(error)
         raise DiscatlasError(message if message.startswith(str(stars)) else f"{stars}: {message}") from None

@@ -9,10 +9,10 @@ import numpy as np
 
 from discatlas import phase_space as ps
 from discatlas import tables
-from discatlas.contracts import TYPES, Column, error_column, join_unit, load_contract, split_unit
+from discatlas.contracts import Column, error_column, join_unit, load_contract, split_unit
 from discatlas.distances import check_estimator
 from discatlas.errors import DiscatlasError, nearest
-from discatlas.frames import Sun, galactic_angles
+from discatlas.frames import Sun, galactic_angles, residual_sgr_a_velocity
 from discatlas.runtime import script_log, use_threads
 from discatlas.streams import stream_seed
 
@@ -57,13 +57,14 @@ def run(
     observer = Sun.from_config(sun)
     check_estimator(distance_estimator)
     _check_error_method(error_method)
-    kept = _kept_columns(stars, keep_columns)
+    kept = tables.described_columns(stars, keep_columns)
     inputs = ps.input_columns(tables.column_names(stars))
     contract = load_contract("phase_space").extend(kept)
     is_sampled = error_method == "monte_carlo"
     names = _output_names(kept, correlations, is_sampled)
     record = {"sun": observer.as_dict(), "distance_estimator": distance_estimator, "error_method": error_method}
     record |= {"n_draws": n_draws, "seed": seed} if is_sampled else {"n_draws": None, "seed": None}
+    record["sgr_a_residual_kms"] = [round(float(v), 3) for v in residual_sgr_a_velocity(observer)]
     record["sample"] = tables.read_provenance(stars)
     stream = stream_seed(seed, "convert_phase_space", stars.stem)
     wanted = list(dict.fromkeys(["source_id", *inputs, *(column.name for column in kept)]))
@@ -77,6 +78,7 @@ def run(
             made["l_deg"], made["b_deg"] = galactic_angles(batch["ra"], batch["dec"])
             writer.write(batch | made)
     logging.info("converted %s stars, errors: %s", f"{writer.n_rows:,}", error_method)
+    logging.info("this solar set leaves Sgr A* at (vX, vY, vZ) = %s km/s", record["sgr_a_residual_kms"])
 
 
 def _check_error_method(name: str) -> None:
@@ -90,25 +92,6 @@ def _output_names(kept: Sequence[Column], correlations: bool, is_sampled: bool) 
     names = [column.name for column in load_contract("phase_space").columns if not column.optional]
     names += ps.correlation_columns() * correlations + ps.percentile_columns() * is_sampled
     return names + [column.name for column in kept if column.name not in names]
-
-
-def _kept_columns(stars: Path, names: Sequence[str]) -> list[Column]:
-    """Return the contracts of the columns to keep, from the metadata of the sample's file."""
-    with tables.open_parquet(stars) as file:
-        schema = file.schema_arrow
-    tables.check_columns(stars, ["source_id", *names], schema.names)
-    dtypes = {arrow: name for name, arrow in TYPES.items()}
-    kept = []
-    for name in dict.fromkeys(names):
-        field = schema.field(name)
-        if field.type not in dtypes:
-            raise DiscatlasError(
-                f"{stars}: column {name!r} is of type {field.type}; columns to keep are one of {', '.join(TYPES)}"
-            )
-        about = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
-        unit, description = about.get("unit", ""), about.get("description", "")
-        kept.append(Column(name, unit, dtypes[field.type], field.nullable, None, None, True, description))
-    return kept
 
 
 def _sampled_errors(percentiles: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

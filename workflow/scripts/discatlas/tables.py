@@ -272,17 +272,30 @@ def column_names(path: Path) -> list[str]:
 
 def extra_columns(path: Path, contract: Contract) -> list[Column]:
     """Return the columns of a Parquet file that `contract` lacks, described by the file's own field metadata."""
+    return described_columns(path, [name for name in column_names(path) if name not in contract.names])
+
+
+def described_columns(path: Path, names: Sequence[str]) -> list[Column]:
+    """Return the contracts of columns of a Parquet file from its own field metadata.
+
+    Raises
+    ------
+    DiscatlasError
+        For a column that is not there, or whose type no contract can have.
+    """
     with open_parquet(path) as file:
         schema = file.schema_arrow
-    extras = []
-    for field in schema:
-        if field.name not in contract.names:
-            about = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
-            dtype = next((name for name, kind in TYPES.items() if kind == field.type), "string")
-            extras.append(
-                Column(field.name, about.get("unit", ""), dtype, True, None, None, True, about.get("description", ""))
-            )
-    return extras
+    check_columns(path, names, schema.names)
+    dtypes = {kind: name for name, kind in TYPES.items()}
+    columns = []
+    for name in dict.fromkeys(names):
+        field = schema.field(name)
+        if field.type not in dtypes:
+            raise DiscatlasError(f"{path}: column {name!r} is of type {field.type}, expected one of {', '.join(TYPES)}")
+        about = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
+        unit, description = about.get("unit", ""), about.get("description", "")
+        columns.append(Column(name, unit, dtypes[field.type], field.nullable, None, None, True, description))
+    return columns
 
 
 def count_rows(path: Path) -> int:

@@ -32,6 +32,12 @@ class MapFacts:
     min_stars: int
     n_stars: int
     objects: str = "stars"
+    without_errors: tuple[str, ...] = ()
+
+    def selection_note(self, quantity: str) -> str:
+        """Return the selection in words, and whether the dispersion of `quantity` still holds its unknown errors."""
+        words = f"selection: {self.selection or 'none'}"
+        return f"{words}; errors unknown: the dispersion holds them" if quantity in self.without_errors else words
 
 
 def map_facts(provenance: Mapping[str, Any], where: str, objects: str = "stars") -> MapFacts:
@@ -54,6 +60,7 @@ def map_facts(provenance: Mapping[str, Any], where: str, objects: str = "stars")
         min_stars=int(about["min_stars"]),
         n_stars=int(about["n_stars"]["in_cells"]),
         objects=objects,
+        without_errors=tuple(name for name, column in provenance.get("errors", {}).items() if column == "none"),
     )
 
 

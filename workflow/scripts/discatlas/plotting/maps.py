@@ -129,8 +129,11 @@ def _note(cells: Mapping[str, NDArray], facts: MapFacts, quantity: str) -> list[
         words.append(f"{measured:,} of them measured")
     enough = f"at least {facts.min_stars} measured (grey: fewer)"
     words.append(f"statistics in the {with_statistics:,} cells with {enough}")
-    selection = f"selection: {facts.selection}" if facts.selection else "selection: none"
-    return [line for text in ("; ".join(words), selection) for line in wrap(text, PAGE_MM - 2 * _LEFT, SMALL_PT)]
+    return [
+        line
+        for text in ("; ".join(words), facts.selection_note(quantity))
+        for line in wrap(text, PAGE_MM - 2 * _LEFT, SMALL_PT)
+    ]
 
 
 def _panels(cells: Mapping[str, NDArray], facts: MapFacts, quantity: str, percentile: float) -> list[Panel]:

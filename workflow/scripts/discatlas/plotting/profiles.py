@@ -115,8 +115,7 @@ def _check(profile: Mapping[str, NDArray], facts: MapFacts, quantity: str, backg
 def _note(profile: Mapping[str, NDArray], facts: MapFacts, quantity: str) -> str:
     measured = int(np.sum(profile[f"{split_unit(quantity)[0]}_n_stars"]))
     n_bins = int(np.count_nonzero(np.isfinite(profile[infix(quantity, "ml_mean")])))
-    selection = f"selection: {facts.selection}" if facts.selection else "selection: none"
-    return f"{measured:,} {facts.objects}; {n_bins:,} bins with at least {facts.min_stars}; {selection}"
+    return f"{measured:,} {facts.objects}; {n_bins:,} bins with at least {facts.min_stars}; {facts.selection_note(quantity)}"
 
 
 def with_gaps(profile: Mapping[str, NDArray]) -> dict[str, NDArray[np.float64]]:
