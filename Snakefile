@@ -24,6 +24,7 @@ rule all:
     default_target: True
     input:
         MAPS,
+        TABLES,
         FIGURES,
         "results/checks/atlas.json",
 
@@ -41,9 +42,10 @@ rule phase_space:
 
 
 rule maps:
-    """The map tables."""
+    """The map tables, and those of profiles to publish."""
     input:
         MAPS,
+        TABLES,
 
 
 rule figures:

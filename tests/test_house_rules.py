@@ -25,6 +25,7 @@ VERBS = {
     "predict",
     "compare",
     "plot",
+    "tabulate",
     "check",
 }
 ORDER = [

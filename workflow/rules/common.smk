@@ -110,6 +110,12 @@ def checked_sample(wildcards):
 
 
 MAPS = [f"results/maps/{sample}/map_{name}.parquet" for sample in SAMPLES for name in maps_of(sample)]
+TABLES = [
+    f"results/maps/{sample}/profile_{name}.{kind}"
+    for sample in SAMPLES
+    for name in maps_of(sample, [1])
+    for kind in ("csv", "tex")
+]
 FIGURES = [f"results/figures/{sample}/cut_flow.{kind}" for sample in SAMPLES for kind in ("pdf", "png")] + [
     f"results/figures/{sample}/{'map' if n_axes == 2 else 'profile'}_{name}-{quantity}.{kind}"
     for sample in SAMPLES

@@ -1,7 +1,7 @@
 """Binned moments and likelihoods of the phase space on declared grids, one row per cell.
 
 INPUTS   results/phase_space/{sample}.parquet
-OUTPUTS  results/maps/{sample}/map_{map}.parquet
+OUTPUTS  results/maps/{sample}/map_{map}.parquet; of profiles also profile_{map}.csv and .tex
 """
 
 
@@ -32,3 +32,28 @@ rule bin_map:
         "../../envs/maps.yaml"
     script:
         "../scripts/bin_map.py"
+
+
+rule tabulate_profile:
+    """A map of one axis as tables to publish, CSV and LaTeX."""
+    input:
+        profile="results/maps/{sample}/map_{map}.parquet",
+    output:
+        csv="results/maps/{sample}/profile_{map}.csv",
+        tex="results/maps/{sample}/profile_{map}.tex",
+    params:
+        axis=lambda wildcards: config["maps"][wildcards.map]["axes"][0],
+        quantities=of_map("quantities"),
+        title=of_sample("title"),
+        library=library("tabulate_profile"),
+    log:
+        "logs/tabulate_profile/{sample}/{map}.log",
+    benchmark:
+        "benchmarks/tabulate_profile/{sample}/{map}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    conda:
+        "../../envs/maps.yaml"
+    script:
+        "../scripts/tabulate_profile.py"
