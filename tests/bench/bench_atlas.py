@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 def seconds(*arguments: str) -> float:
     """Run Snakemake on two cores and return the wall time [s]."""
-    command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--cores", "2", "--quiet", "all"]
+    command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--cores", "2"]
     start = time.perf_counter()
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False, env=dict(os.environ))
     if done.returncode:
@@ -42,8 +42,13 @@ def main() -> None:
         columns = {column: column for name in names for column in (name, f"{name}_error")}
         columns |= {column: column for column in ("source_id", "ruwe", "feh_dex", "feh_error_dex")}
         catalogue = {"source": "file", "path": str(folder / "stars.parquet"), "format": "parquet", "citation": "bench", "columns": columns}  # fmt: skip
-        sample = {"catalogue": "large"}
-        overlay.write_text(yaml.safe_dump({"catalogues": {"large": catalogue}, "samples": {"simulated_disc": sample}, "checks": {"statistics": {}, "simulations": {}}}), encoding="utf-8")  # fmt: skip
+        edit = {
+            "atlas": {"samples": ["large"]},
+            "catalogues": {"large": catalogue},
+            "samples": {"large": config["samples"]["simulated_disc"] | {"catalogue": "large"}},
+            "maps": {name: {"samples": ["large"]} for name in config["maps"]},
+        }
+        overlay.write_text(yaml.safe_dump(edit), encoding="utf-8")
         run = ("-d", str(folder / "large"), "--configfile", str(overlay))
         print(f"{n_stars:,} rows to the sample {seconds('samples', *run):7.1f} s")
         print(f"sample to all maps           {seconds('maps', *run):7.1f} s (target 900 for 18 M stars)")

@@ -98,6 +98,15 @@ def test_a_missing_file_is_named_with_its_citation(config, schema, tmp_path):
     required_files(complete)
 
 
+def test_checks_of_samples_that_are_not_made_do_not_matter(config, schema):
+    config["samples"]["other"] = config["samples"]["simulated_disc"]
+    config["maps"]["face_on"]["samples"] = ["other"]
+    with pytest.raises(ConfigError, match="'face_on' must map v_R_kms"):
+        complete_config(config, schema)
+    config["atlas"]["samples"] = ["other"]
+    complete_config(config, schema)
+
+
 def test_defaults_reach_named_entries(config, schema):
     del config["maps"]["face_on"]["estimator"], config["samples"]["simulated_disc"]["n_draws"]
     complete = complete_config(config, schema)

@@ -231,12 +231,18 @@ def _check_columns(config: Config) -> Iterator[str]:
 
 
 def _check_checks(config: Config) -> Iterator[str]:
+    """Check the checks of the samples that are made; those of others wait until their sample is asked for."""
+    made = config["atlas"]["samples"]
     for name, check in config["checks"]["statistics"].items():
+        if check["sample"] not in made:
+            continue
         columns = phase_space_columns(config["samples"][check["sample"]])
         if check["column"] not in columns:
             yield f"checks.statistics.{name}.column: {check['column']!r} is not in the phase space{nearest(check['column'], columns)}"
         yield from _check_expression(f"checks.statistics.{name}.selection", check["selection"], columns)
     for name, check in config["checks"]["simulations"].items():
+        if check["sample"] not in made:
+            continue
         yield from _known(f"checks.simulations.{name}.map", check["map"], config["maps"], "map")
         spec = config["maps"].get(check["map"], {})
         if spec and (
