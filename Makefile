@@ -15,6 +15,7 @@ help:                ## what can be made
 env: $(READY)        ## the environment, exactly as locked
 
 $(READY): requirements.lock
+	@case "$$PWD" in *\ *) echo "discatlas needs a folder without blanks in its path (Snakemake does not quote the interpreter), got: $$PWD" >&2; exit 1;; esac
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "discatlas needs Python 3.11 or newer; name one with make PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "no venv module: apt-get install python3-venv" >&2; exit 1; }
 	$(RUN)/python -m pip install --quiet --require-hashes -r requirements.lock
