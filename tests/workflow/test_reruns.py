@@ -16,11 +16,19 @@ FROM_DISC = {
     "bin_map": 6,
     "plot_map": 4,
     "plot_profile": 1,
+    "tabulate_profile": 1,
     "check_statistic": 1,
     "check_simulation": 1,
     "check_atlas": 1,
 }
-ALL_MAPS = {"bin_map": 7, "plot_map": 5, "plot_profile": 1, "check_simulation": 1, "check_atlas": 1}
+ALL_MAPS = {
+    "bin_map": 7,
+    "plot_map": 5,
+    "plot_profile": 1,
+    "tabulate_profile": 1,
+    "check_simulation": 1,
+    "check_atlas": 1,
+}
 
 CONFIG_EDITS = {
     "nothing": ("{}", {}),
@@ -80,6 +88,7 @@ LIBRARY_EDITS = {
     "plotting/style.py": ALL_PLOTS,
     "plotting/cut_flow.py": {"plot_cut_flow": 2},
     "plotting/profiles.py": {"plot_profile": 1},
+    "publish.py": {"tabulate_profile": 1},
     "maps/likelihood.py": ALL_MAPS,
     "checks.py": {"check_statistic": 1, "check_simulation": 1, "check_atlas": 1},
     "cleaning.py": EVERYTHING_CLEANED,
