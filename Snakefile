@@ -12,9 +12,11 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/targets.smk"
 include: "workflow/rules/catalogue.smk"
 include: "workflow/rules/phase_space.smk"
 include: "workflow/rules/maps.smk"
+include: "workflow/rules/fits.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/checks.smk"
 
@@ -23,9 +25,7 @@ rule all:
     """Everything that the config asks for: maps, figures and checks of every sample in atlas.samples."""
     default_target: True
     input:
-        MAPS,
-        TABLES,
-        FIGURES,
+        MAPS + TABLES + FIGURES,
         "results/checks/atlas.json",
 
 
@@ -44,8 +44,13 @@ rule phase_space:
 rule maps:
     """The map tables, and those of profiles to publish."""
     input:
-        MAPS,
-        TABLES,
+        MAPS + TABLES,
+
+
+rule fits:
+    """The fits to the samples: velocity fields and rotation curves."""
+    input:
+        FITS,
 
 
 rule figures:

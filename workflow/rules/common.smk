@@ -49,19 +49,15 @@ def maps_of(sample, n_axes=(1, 2)):
     return [name for name, spec in config["maps"].items() if sample in spec["samples"] and len(spec["axes"]) in n_axes]
 
 
-def of_catalogue(key):
-    """Return a function that gives one config key of the catalogue, for params."""
-    return lambda wildcards: config["catalogues"][wildcards.catalogue][key]
+def of_named(section, wildcard):
+    """Return a function of a key: for params, that key of the entry of a config section which a wildcard names."""
+    return lambda key: lambda wildcards: config[section][getattr(wildcards, wildcard)][key]
 
 
-def of_sample(key):
-    """Return a function that gives one config key of the sample, for params."""
-    return lambda wildcards: config["samples"][wildcards.sample][key]
-
-
-def of_map(key):
-    """Return a function that gives one config key of the map, for params."""
-    return lambda wildcards: config["maps"][wildcards.map][key]
+of_catalogue = of_named("catalogues", "catalogue")
+of_sample = of_named("samples", "sample")
+of_map = of_named("maps", "map")
+of_field = of_named("velocity_fields", "field")
 
 
 def solar_set(wildcards):
@@ -109,24 +105,8 @@ def checked_sample(wildcards):
     return config["samples"][config["checks"]["simulations"][wildcards.check]["sample"]]
 
 
-MAPS = [f"results/maps/{sample}/map_{name}.parquet" for sample in SAMPLES for name in maps_of(sample)]
-TABLES = [
-    f"results/maps/{sample}/profile_{name}.{kind}"
-    for sample in SAMPLES
-    for name in maps_of(sample, [1])
-    for kind in ("csv", "tex")
-]
-FIGURES = [f"results/figures/{sample}/cut_flow.{kind}" for sample in SAMPLES for kind in ("pdf", "png")] + [
-    f"results/figures/{sample}/{'map' if n_axes == 2 else 'profile'}_{name}-{quantity}.{kind}"
-    for sample in SAMPLES
-    for n_axes in (1, 2)
-    for name in maps_of(sample, [n_axes])
-    for quantity in config["maps"][name]["quantities"]
-    for kind in ("pdf", "png")
-]
-
-
 wildcard_constraints:
+    field=one_of(config["velocity_fields"]),
     sample=one_of(config["samples"]),
     catalogue=one_of(config["catalogues"]),
     map=one_of(config["maps"]),

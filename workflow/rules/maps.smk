@@ -57,3 +57,30 @@ rule tabulate_profile:
         "../../envs/maps.yaml"
     script:
         "../scripts/tabulate_profile.py"
+
+
+rule bin_phase_space_cells:
+    """Mean stars of cubes in space, which the velocity field is fitted to."""
+    input:
+        stars="results/phase_space/{sample}.parquet",
+    output:
+        cells="results/maps/{sample}/phase_space_cells_{field}.parquet",
+    params:
+        cell_kpc=of_field("cell_kpc"),
+        min_stars=of_field("min_stars"),
+        half_width_kpc=of_field("half_width_kpc"),
+        Z_max_kpc=of_field("Z_max_kpc"),
+        max_speed_kms=of_field("max_speed_kms"),
+        R0_kpc=lambda wildcards: solar_set(wildcards)["R0_kpc"],
+        library=library("bin_phase_space_cells"),
+    log:
+        "logs/bin_phase_space_cells/{sample}/{field}.log",
+    benchmark:
+        "benchmarks/bin_phase_space_cells/{sample}/{field}.tsv"
+    threads: config["threads"]
+    resources:
+        mem_mb=2000,
+    conda:
+        "../../envs/maps.yaml"
+    script:
+        "../scripts/bin_phase_space_cells.py"

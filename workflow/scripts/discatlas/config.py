@@ -131,6 +131,9 @@ def _check_names(config: Config) -> Iterator[str]:
             yield from _known(f"maps.{name}.samples", sample, config["samples"], "sample")
         if spec["density"]:
             yield from _known(f"maps.{name}.density", spec["density"], config["maps"], "map")
+    for name, spec in config["velocity_fields"].items():
+        for sample in spec["samples"]:
+            yield from _known(f"velocity_fields.{name}.samples", sample, config["samples"], "sample")
     for kind, checks in config["checks"].items():
         for name, check in checks.items():
             yield from _known(f"checks.{kind}.{name}.sample", check["sample"], config["samples"], "sample")
@@ -149,6 +152,18 @@ def _check_maps(config: Config) -> Iterator[str]:
                 if quantity not in columns:
                     yield f"maps.{name}.quantities: {quantity!r} is not in the phase space of {sample}{nearest(quantity, columns)}; samples.{sample}.keep_columns carries catalogue columns along"
             yield from _check_expression(f"maps.{name}.selection", spec["selection"], columns)
+
+
+def _check_fields(config: Config) -> Iterator[str]:
+    for name, spec in config["velocity_fields"].items():
+        where = f"velocity_fields.{name}"
+        if spec["radius_kpc"] not in spec["radii_kpc"]:
+            yield f"{where}.radius_kpc: got {spec['radius_kpc']:g}, expected one of radii_kpc: {spec['radii_kpc']}"
+        if spec["min_trust"] < spec["min_fit"]:
+            yield f"{where}.min_trust: got {spec['min_trust']}, expected at least min_fit ({spec['min_fit']})"
+        for key in ("R_limits_kpc", "distance_limits_kpc"):
+            if spec[key][0] >= spec[key][1]:
+                yield f"{where}.{key}: got {spec[key]}, expected the lower limit first"
 
 
 def _check_density(name: str, spec: Config, maps: Mapping[str, Config]) -> Iterator[str]:
@@ -261,6 +276,7 @@ CROSS_CHECKS: tuple[Callable[[Config], Iterator[str]], ...] = (
     _check_columns,
     _check_samples,
     _check_maps,
+    _check_fields,
     _check_checks,
 )
 

@@ -24,7 +24,10 @@ TYPES = {
     "string": pa.string(),
     "bool": pa.bool_(),
 }
+# a suffix that ends in another one stands before it
 SUFFIX_UNITS = {
+    "kms_kpc2": "km / (s kpc2)",
+    "kms_kpc": "km / (s kpc)",
     "kpc_kms": "kpc km / s",
     "kpc": "kpc",
     "pc": "pc",

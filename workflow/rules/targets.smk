@@ -1,0 +1,34 @@
+"""The files that an atlas consists of, from the config alone.
+
+INPUTS   config
+OUTPUTS  the lists MAPS, TABLES, FITS and FIGURES, which the targets of the Snakefile ask for
+"""
+
+MAPS = [f"results/maps/{sample}/map_{name}.parquet" for sample in SAMPLES for name in maps_of(sample)]
+TABLES = [
+    f"results/maps/{sample}/profile_{name}.{kind}"
+    for sample in SAMPLES
+    for name in maps_of(sample, [1])
+    for kind in ("csv", "tex")
+]
+FIGURES = [f"results/figures/{sample}/cut_flow.{kind}" for sample in SAMPLES for kind in ("pdf", "png")] + [
+    f"results/figures/{sample}/{'map' if n_axes == 2 else 'profile'}_{name}-{quantity}.{kind}"
+    for sample in SAMPLES
+    for n_axes in (1, 2)
+    for name in maps_of(sample, [n_axes])
+    for quantity in config["maps"][name]["quantities"]
+    for kind in ("pdf", "png")
+]
+
+
+FIELDS = [
+    (sample, name)
+    for name, spec in config["velocity_fields"].items()
+    for sample in spec["samples"]
+    if sample in SAMPLES
+]
+FITS = [
+    f"results/fits/{sample}/{kind}_{name}.parquet"
+    for sample, name in FIELDS
+    for kind in ("velocity_field", "rotation_curve")
+]
