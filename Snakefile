@@ -13,26 +13,22 @@ report: "workflow/report/workflow.rst"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/targets.smk"
+include: "workflow/rules/simulation.smk"
 include: "workflow/rules/catalogue.smk"
 include: "workflow/rules/phase_space.smk"
 include: "workflow/rules/maps.smk"
 include: "workflow/rules/fits.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/checks.smk"
+include: "workflow/rules/checks_simulation.smk"
 
 
 rule all:
     """Everything that the config asks for: maps, figures and checks of every sample in atlas.samples."""
     default_target: True
     input:
-        MAPS + TABLES + FIGURES,
+        MAPS + TABLES + VISITS + FIGURES,
         "results/checks/atlas.json",
-
-
-rule samples:
-    """The cleaned samples and their cut flows."""
-    input:
-        expand("results/samples/{sample}.parquet", sample=SAMPLES),
 
 
 rule phase_space:

@@ -1,7 +1,7 @@
 """Results held against what they must be: value, expectation, source, pass.
 
-INPUTS   results/phase_space/{sample}.parquet, results/maps/{sample}/map_{map}.parquet
-OUTPUTS  results/checks/statistic_{check}.json, results/checks/simulation_{check}.json, results/checks/atlas.json
+INPUTS   results/phase_space/{sample}.parquet, results/checks/*.json
+OUTPUTS  results/checks/statistic_{check}.json, results/checks/atlas.json
 """
 
 
@@ -34,44 +34,10 @@ rule check_statistic:
         "../scripts/check_statistic.py"
 
 
-rule check_simulation:
-    """The radial-velocity map of a simulated disc against the wave that was put in."""
-    input:
-        cells=lambda wildcards: "results/maps/{sample}/map_{map}.parquet".format(
-            **config["checks"]["simulations"][wildcards.check]
-        ),
-    output:
-        result="results/checks/simulation_{check}.json",
-    params:
-        model=lambda wildcards: {
-            key: value
-            for key, value in config["catalogues"][checked_sample(wildcards)["catalogue"]].items()
-            if key not in ("source", "sun")
-        },
-        sun=lambda wildcards: config["sun"][config["catalogues"][checked_sample(wildcards)["catalogue"]]["sun"]],
-        radius_kpc=of_check("simulations", "radius_kpc"),
-        max_deviation=of_check("simulations", "max_deviation"),
-        library=library("check_simulation"),
-    wildcard_constraints:
-        check=one_of(config["checks"]["simulations"]),
-    log:
-        "logs/check_simulation/{check}.log",
-    benchmark:
-        "benchmarks/check_simulation/{check}.tsv"
-    threads: 1
-    resources:
-        mem_mb=1000,
-    conda:
-        "../../envs/simulation.yaml"
-    script:
-        "../scripts/check_simulation.py"
-
-
 rule check_atlas:
     """All checks together; a failed one stops the atlas, with its numbers."""
     input:
-        results=expand("results/checks/statistic_{check}.json", check=checks_of("statistics"))
-        + expand("results/checks/simulation_{check}.json", check=checks_of("simulations")),
+        results=CHECKS,
     output:
         summary="results/checks/atlas.json",
     params:
