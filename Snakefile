@@ -19,6 +19,7 @@ include: "workflow/rules/phase_space.smk"
 include: "workflow/rules/maps.smk"
 include: "workflow/rules/fits.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/figures_catalogue.smk"
 include: "workflow/rules/checks.smk"
 include: "workflow/rules/checks_simulation.smk"
 

@@ -1,4 +1,4 @@
-"""The fits on a small simulated disc: tables whole, and Oort's constants those of the simulation."""
+"""The fits on a small analytic disc: tables whole, and Oort's constants those of the simulation."""
 
 import pytest
 from harness import read_json, run
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.xdist_group("bad_input")
 
 def test_velocity_field_and_oort_constants(tmp_path):
     run(tmp_path, "fits")
-    fits = tmp_path / "results/fits/simulated_disc"
+    fits = tmp_path / "results/fits/analytic"
     field = read_columns(fits / "velocity_field_taylor.parquet")
     good = field["quality"] == "good"
     assert good.sum() > 20
