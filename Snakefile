@@ -22,6 +22,7 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/figures_catalogue.smk"
 include: "workflow/rules/checks.smk"
 include: "workflow/rules/checks_simulation.smk"
+include: "workflow/rules/calibration.smk"
 
 
 rule all:
