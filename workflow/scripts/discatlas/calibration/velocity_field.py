@@ -102,11 +102,13 @@ def true_oort() -> Array:
     return 0.5 * np.einsum("kct,ct->k", SUMMANDS, terms)
 
 
-VERTICAL = "all cells count alike, but those far from the plane hold the fewest stars: errors 3-5 % too small"
-RADIAL = "all cells count alike, but the inner ones hold more stars, which scatter more: errors 3-5 % too large"
+VERTICAL = (
+    "all cells count alike, but those far from the plane hold the fewest stars: errors 4 % too small, 66 % covered"
+)
+RADIAL = "all cells count alike, but the inner ones hold more stars, which scatter more: errors 3-5 % too large, 70 % covered"
 TRUNCATED = "a first-order fit: the second-order terms of the field have means over the sphere of 1 kpc"
 CURVED = "the field bends within a cube of 250 pc: V_ZZ (250 pc)^2/24 = -0.14 km/s"
-NOISY = "weights are from the scatter of some 30 stars in each cell, and their noise is not in the errors"
+NOISY = "weights are from the scatter of some 30 stars in each cell, and their noise is not in the errors: 67 % covered"
 
 
 def _terms(estimator: str, terms: tuple[str, ...], reason: str) -> dict[Key | str, str]:
@@ -118,11 +120,8 @@ def _study(case: str, note: str, reasons: dict[Key | str, str], **settings: Any)
 
 
 UNEQUAL = _terms(f"{CELLS}, second order", ("Z", "ZZ", "RZ", "phiZ"), VERTICAL)
-UNEQUAL |= _terms(f"{CELLS}, second order", ("R", "phi", "Rphi"), RADIAL)
-UNEQUAL |= {Key(f"{CELLS}, second order", name): RADIAL for name in CONSTANTS}
+UNEQUAL |= _terms(f"{CELLS}, second order", ("R",), RADIAL)
 UNEQUAL_LINEAR = _terms(f"{CELLS}, first order", ("Z",), VERTICAL)
-UNEQUAL_LINEAR |= _terms(f"{CELLS}, first order", ("0", "R", "phi"), RADIAL)
-UNEQUAL_LINEAR |= {Key(f"{CELLS}, first order", name): RADIAL for name in CONSTANTS}
 WEIGHTED = f"{CELLS}, weighted, second order"
 SIZES = "coefficients as large as at the Sun (Akhmetov et al. 2024)"
 CUBES = {"n_stars": 6000, "cell_kpc": 0.1, "min_stars": 3}
