@@ -21,6 +21,7 @@ rule fit_velocity_field:
         min_trust=of_field("min_trust"),
         max_condition=of_field("max_condition"),
         weighted=of_field("weighted"),
+        errors=of_field("errors"),
         R0_kpc=lambda wildcards: solar_set(wildcards)["R0_kpc"],
         z_sun_kpc=lambda wildcards: solar_set(wildcards)["z_sun_kpc"],
         library=library("fit_velocity_field"),

@@ -53,6 +53,7 @@ def run(
     min_trust: int,
     max_condition: float,
     weighted: bool,
+    errors: str,
     R0_kpc: float,
     z_sun_kpc: float,
     threads: int,
@@ -64,6 +65,7 @@ def run(
     hemispheres are empty also where one of them has fewer than half of `min_fit` cells. With `weighted` each cell
     counts by its velocity errors^-2, and cells that lack an error of any component are left out. That needs cells of 30
     stars or more: errors estimated from 3 stars make fits scatter twice as much, with standard errors under half of that.
+    `errors` is robust (cells scatter differently) or akhmetov2024 (all alike, as in the paper): see `fit_nodes`.
 
     Raises
     ------
@@ -72,13 +74,7 @@ def run(
         node that can be fitted.
     """
     use_threads(threads)
-    X_sun = Sun(R0_kpc, z_sun_kpc, (0.0, 0.0, 0.0), "position only").position_kpc[0]
-    if (2 * half_width_kpc / spacing_kpc + 1) ** 2 > MAX_NODES:
-        raise DiscatlasError(
-            f"spacing_kpc = {spacing_kpc:g} over half_width_kpc = {half_width_kpc:g} gives more than {MAX_NODES:,} "
-            "nodes; take a wider spacing"
-        )
-    X, Y = node_grid(half_width_kpc, spacing_kpc, X_sun)
+    X, Y = _nodes(half_width_kpc, spacing_kpc, Sun(R0_kpc, z_sun_kpc, (0.0, 0.0, 0.0), "position only"))
     positions, velocities, weights, n_left = _read_cells(cells, weighted)
     limits = _Limits(R_min_kpc, min_fit, min_trust, max_condition)
     provenance = asdict(limits) | {
@@ -86,13 +82,14 @@ def run(
         "grid": {"half_width_kpc": half_width_kpc, "spacing_kpc": spacing_kpc},
         "sun": {"R0_kpc": R0_kpc, "z_sun_kpc": z_sun_kpc},
         "weighted": weighted,
+        "errors": errors,
         "n_cells": {"used": len(positions), "without_errors": n_left},
         "cells": read_provenance(cells),
     }
     largest, n_fitted = 0, 0
     with TableWriter(field, load_contract("velocity_field"), None, provenance) as writer:
         for radius in radii_kpc:
-            for columns in _fit_radius((positions, velocities, weights), radius, X, Y, limits):
+            for columns in _fit_radius((positions, velocities, weights), radius, X, Y, limits, errors == "robust"):
                 writer.write(columns)
                 largest = max(largest, int(columns["n_cells"].max()))
                 n_fitted += int(np.isin(columns["quality"], FITTED).sum())
@@ -101,19 +98,34 @@ def run(
     log.info(f"{field}: {n_fitted:,} fits at {X.size:,} nodes and {len(radii_kpc)} radii to {len(positions):,} cells")
 
 
+def _nodes(half_width_kpc: float, spacing_kpc: float, sun: Sun) -> tuple[NDArray, NDArray]:
+    """Return X and Y of the nodes, unless they are too many."""
+    if (2 * half_width_kpc / spacing_kpc + 1) ** 2 > MAX_NODES:
+        raise DiscatlasError(
+            f"spacing_kpc = {spacing_kpc:g} over half_width_kpc = {half_width_kpc:g} gives more than {MAX_NODES:,} "
+            "nodes; take a wider spacing"
+        )
+    return node_grid(half_width_kpc, spacing_kpc, sun.position_kpc[0])
+
+
 def _fit_radius(
-    cells: tuple[NDArray, NDArray, NDArray | None], radius: float, X: NDArray, Y: NDArray, limits: _Limits
+    cells: tuple[NDArray, NDArray, NDArray | None],
+    radius: float,
+    X: NDArray,
+    Y: NDArray,
+    limits: _Limits,
+    robust: bool,
 ) -> Iterator[dict[str, NDArray]]:
     """Yield the columns of the table for one radius, some nodes at a time."""
     both, halves = sort_cells(*cells, radius), sort_hemispheres(*cells, radius)
     for first in range(0, X.size, NODES_AT_ONCE):
         block = slice(first, first + NODES_AT_ONCE)
-        fits = fit_nodes(both, X[block], Y[block], limits.min_fit)
+        fits = fit_nodes(both, X[block], Y[block], limits.min_fit, robust=robust)
         R, phi = cylindrical_position(X[block], Y[block])
         quality = limits.judge(R, fits)
-        columns = _fit_columns(R, phi, fits) | _difference_columns(
-            fits, *north_minus_south(halves, X[block], Y[block], limits.min_fit)
-        )
+        columns = _fit_columns(R, phi, fits)
+        for order, parts in north_minus_south(halves, X[block], Y[block], limits.min_fit, robust).items():
+            columns |= _difference_columns(*parts, order)
         fitted = np.isin(quality, FITTED)
         yield {
             "radius_kpc": np.full(R.size, radius),
@@ -163,13 +175,12 @@ def _fit_columns(R: NDArray, phi_deg: NDArray, fits: NodeFits) -> dict[str, NDAr
     return columns | _with_errors([f"{name}_kms_kpc" for name in TENSORS], *tensors)
 
 
-def _difference_columns(fits: NodeFits, difference: NDArray, error: NDArray) -> dict[str, NDArray]:
-    """Return north minus south: of the mean velocities, and of the linear expansions of the hemispheres."""
-    means = [f"north_minus_south_{component}_kms" for component in COMPONENTS]
-    columns = _with_errors(means, fits.north_minus_south, fits.north_minus_south_error)
+def _difference_columns(difference: NDArray, error: NDArray, order: int) -> dict[str, NDArray]:
+    """Return north minus south: of the mean velocities (order 0), or of the linear expansions of the hemispheres."""
+    columns = {}
     for c, component in enumerate(COMPONENTS):
-        names = [f"north_minus_south_{coefficient_column(component, term, 2)}" for term in TERMS[:N_LINEAR]]
-        columns |= _with_errors(names, difference[:, c], error[:, c])
+        names = [coefficient_column(component, term, 2) for term in TERMS[:N_LINEAR]] if order else [f"{component}_kms"]
+        columns |= _with_errors([f"north_minus_south_{name}" for name in names], difference[:, c], error[:, c])
     return columns
 
 
@@ -213,6 +224,7 @@ if __name__ == "__main__":
             min_trust=snakemake.params.min_trust,
             max_condition=snakemake.params.max_condition,
             weighted=snakemake.params.weighted,
+            errors=snakemake.params.errors,
             R0_kpc=snakemake.params.R0_kpc,
             z_sun_kpc=snakemake.params.z_sun_kpc,
             threads=snakemake.threads,

@@ -1,4 +1,4 @@
-"""North minus south: linear expansions fitted to the cells above and below the plane, and their difference.
+"""North minus south: expansions fitted to the cells above and below the plane, and their difference.
 
 The height enters as |Z|, so the south is laid over the north: in a disc that is its own mirror image v_R and v_phi do not
 differ in any term, and v_Z differs by twice what it is in the north. The term Z is thus the difference of the gradients
@@ -9,11 +9,10 @@ at the plane.
 import numpy as np
 from numpy.typing import NDArray
 
-from discatlas.velocity_field import COMPONENTS, N_LINEAR, TERMS
-from discatlas.velocity_field.nodes import Neighbourhood, fit_nodes, sort_cells
+from discatlas.velocity_field import COMPONENTS
+from discatlas.velocity_field.nodes import N_TERMS, Neighbourhood, fit_nodes, sort_cells
 
 Array = NDArray[np.float64]
-LEAST_CELLS = len(TERMS) + 1  # of a hemisphere: the fits of both orders need that many
 
 
 def sort_hemispheres(
@@ -30,16 +29,19 @@ def sort_hemispheres(
 
 
 def north_minus_south(
-    halves: list[Neighbourhood | None], X_kpc: Array, Y_kpc: Array, min_fit: int
-) -> tuple[Array, Array]:
-    """Return the differences of the linear coefficients about k nodes and their errors, each of shape (k, 3, 4).
+    halves: list[Neighbourhood | None], X_kpc: Array, Y_kpc: Array, min_fit: int, robust: bool
+) -> dict[int, tuple[Array, Array]]:
+    """Return by order the differences of the coefficients about k nodes and their errors, each of shape (k, 3, p).
 
-    NaN where one hemisphere has fewer than half of `min_fit` cells (and fewer than `LEAST_CELLS`).
+    Order 0 compares the mean velocities, order 1 the linear expansions. NaN where one hemisphere has fewer than half of
+    `min_fit` cells.
     """
-    least = max(min_fit // 2, LEAST_CELLS)
-    values, variances = np.full((2, 2, X_kpc.size, len(COMPONENTS), N_LINEAR), np.nan)
+    least, orders = max((min_fit + 1) // 2, N_TERMS[1] + 1), (0, 1)
+    shapes = {order: (2, X_kpc.size, len(COMPONENTS), N_TERMS[order]) for order in orders}
+    values, variances = ({order: np.full(shapes[order], np.nan) for order in orders} for _ in range(2))
     for half, cells in enumerate(halves):
         if cells is not None:
-            linear = fit_nodes(cells, X_kpc, Y_kpc, least).linear
-            values[half], variances[half] = linear.coefficients, linear.errors**2
-    return values[0] - values[1], np.sqrt(variances.sum(axis=0))
+            fits = fit_nodes(cells, X_kpc, Y_kpc, least, orders, robust)
+            for order, expansion in fits.expansions.items():
+                values[order][half], variances[order][half] = expansion.coefficients, expansion.errors**2
+    return {order: (values[order][0] - values[order][1], np.sqrt(variances[order].sum(axis=0))) for order in orders}
