@@ -18,14 +18,15 @@ include: "workflow/rules/phase_space.smk"
 include: "workflow/rules/maps.smk"
 include: "workflow/rules/fits.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/figures_velocity_field.smk"
 include: "workflow/rules/checks.smk"
 
 
 rule all:
-    """Everything that the config asks for: maps, figures and checks of every sample in atlas.samples."""
+    """Everything that the config asks for: maps, fits, figures and checks of every sample in atlas.samples."""
     default_target: True
     input:
-        MAPS + TABLES + FIGURES,
+        MAPS + TABLES + FITS + FIGURES,
         "results/checks/atlas.json",
 
 

@@ -20,7 +20,6 @@ FIGURES = [f"results/figures/{sample}/cut_flow.{kind}" for sample in SAMPLES for
     for kind in ("pdf", "png")
 ]
 
-
 FIELDS = [
     (sample, name)
     for name, spec in config["velocity_fields"].items()
@@ -31,4 +30,10 @@ FITS = [
     f"results/fits/{sample}/{kind}_{name}.parquet"
     for sample, name in FIELDS
     for kind in ("velocity_field", "rotation_curve")
+]
+FIGURES += [
+    f"results/figures/{sample}/{figure}.{kind}"
+    for sample, name in FIELDS
+    for figure in [f"rotation_curve_{name}", *(f"velocity_field_{name}-{page}" for page in PAGES)]
+    for kind in ("pdf", "png")
 ]

@@ -12,18 +12,8 @@ from discatlas.plotting.labels import COUNT
 from discatlas.plotting.nodes import Field, FieldFacts, NodePanel, draw_node_page, is_fitted, rows_of_radius
 from discatlas.velocity_field import COMPONENTS, DEGREES, TERMS, coefficient_column
 from discatlas.velocity_field.oort import CONSTANTS
+from discatlas.velocity_field.pages import PAGES
 
-PAGES = (
-    "value",
-    "first",
-    "second",
-    "oort",
-    "north_minus_south",
-    "significance",
-    "radii",
-    "profiles",
-    "profiles_second",
-)
 # what vanishes in an axisymmetric disc at rest in R and Z
 FEATURES = ("v_R_0_kms", "v_R_R_kms_kpc", "v_R_phi_kms_kpc", "v_phi_phi_kms_kpc", "v_Z_0_kms", "v_Z_R_kms_kpc")
 SIGNIFICANT = 3.0
