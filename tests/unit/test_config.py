@@ -48,6 +48,12 @@ WRONG = [
     ("samples/simulated_disc/corrections", ["velocity_error"], ["samples.simulated_disc.corrections", "'grvs_mag'"]),
     ("velocity_fields/taylor/weighted", True, ["velocity_fields.taylor.weighted", "min_stars 3", "at least 30"]),
     ("velocity_fields/taylor/radius_kpc", 2.0, ["velocity_fields.taylor.radius_kpc", "got 2", "radii_kpc"]),
+    ("velocity_fields/taylor/errors", "plain", ["velocity_fields.taylor.errors", "robust", "akhmetov2024"]),
+    (
+        "checks/velocity_fields/truth",
+        {"sample": "simulated_disc", "field": "tailor", "against": "stars", "tolerance": 1.0},
+        ["checks.velocity_fields.truth.field", "'tailor'", "(nearest: 'taylor')"],
+    ),
     ("velocity_fields/taylor/min_trust", 100, ["velocity_fields.taylor.min_trust", "min_fit (150)"]),
     ("samples/simulated_disc/cuts/0/expression", "ruwee < 1.4", ["cuts.0.expression", "'ruwee'", "nearest: 'ruwe'"]),
     ("samples/simulated_disc/cuts/0/name", "astrometry", ["two cuts are named 'astrometry'"]),

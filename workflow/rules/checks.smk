@@ -1,7 +1,8 @@
 """Results held against what they must be: value, expectation, source, pass.
 
 INPUTS   results/phase_space/{sample}.parquet, results/maps/{sample}/map_{map}.parquet
-OUTPUTS  results/checks/statistic_{check}.json, results/checks/simulation_{check}.json, results/checks/atlas.json
+         for velocity_field_{check} the fit, its cells and results/catalogues/truth_{catalogue}.parquet
+OUTPUTS  results/checks/{kind}_{check}.json (statistic, simulation, velocity_field), results/checks/atlas.json
 """
 
 
@@ -67,11 +68,43 @@ rule check_simulation:
         "../scripts/check_simulation.py"
 
 
+rule check_velocity_field:
+    """A velocity field against the one that the true positions and velocities of the same stars give."""
+    input:
+        field=of_checked_field("results/fits/{sample}/velocity_field_{field}.parquet"),
+        cells=of_checked_field("results/maps/{sample}/phase_space_cells_{field}.parquet"),
+        stars=of_checked_field("results/phase_space/{sample}.parquet"),
+        truth=of_checked_field("results/catalogues/truth_{catalogue}.parquet"),
+    output:
+        result="results/checks/velocity_field_{check}.json",
+    params:
+        radius_kpc=lambda wildcards: config["velocity_fields"][of_check("velocity_fields", "field")(wildcards)][
+            "radius_kpc"
+        ],
+        against=of_check("velocity_fields", "against"),
+        tolerance=of_check("velocity_fields", "tolerance"),
+        library=library("check_velocity_field"),
+    wildcard_constraints:
+        check=one_of(config["checks"]["velocity_fields"]),
+    log:
+        "logs/check_velocity_field/{check}.log",
+    benchmark:
+        "benchmarks/check_velocity_field/{check}.tsv"
+    threads: 1
+    resources:
+        mem_mb=3000,
+    conda:
+        "../../envs/maps.yaml"
+    script:
+        "../scripts/check_velocity_field.py"
+
+
 rule check_atlas:
     """All checks together; a failed one stops the atlas, with its numbers."""
     input:
         results=expand("results/checks/statistic_{check}.json", check=checks_of("statistics"))
-        + expand("results/checks/simulation_{check}.json", check=checks_of("simulations")),
+        + expand("results/checks/simulation_{check}.json", check=checks_of("simulations"))
+        + expand("results/checks/velocity_field_{check}.json", check=checks_of("velocity_fields")),
     output:
         summary="results/checks/atlas.json",
     params:

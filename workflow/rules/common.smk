@@ -106,6 +106,17 @@ def checked_sample(wildcards):
     return config["samples"][config["checks"]["simulations"][wildcards.check]["sample"]]
 
 
+def of_checked_field(path):
+    """Return a function that fills sample, field and catalogue of a velocity-field check into a path."""
+
+    def fill(wildcards):
+        check = config["checks"]["velocity_fields"][wildcards.check]
+        catalogue = config["samples"][check["sample"]]["catalogue"]
+        return path.format(sample=check["sample"], field=check["field"], catalogue=catalogue)
+
+    return fill
+
+
 wildcard_constraints:
     field=one_of(config["velocity_fields"]),
     sample=one_of(config["samples"]),

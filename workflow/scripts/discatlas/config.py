@@ -274,6 +274,11 @@ def _check_checks(config: Config) -> Iterator[str]:
         catalogue = config["samples"][check["sample"]]["catalogue"]
         if config["catalogues"][catalogue]["source"] != "simulation":
             yield f"checks.simulations.{name}.sample: catalogue {catalogue!r} is not a simulation"
+    for name, check in config["checks"]["velocity_fields"].items():
+        fields = config["velocity_fields"]
+        yield from _known(f"checks.velocity_fields.{name}.field", check["field"], fields, "velocity field")
+        if check["field"] in fields and check["sample"] not in fields[check["field"]]["samples"]:
+            yield f"checks.velocity_fields.{name}.field: {check['field']!r} is not made for sample {check['sample']!r}; add it to velocity_fields.{check['field']}.samples"
 
 
 CROSS_CHECKS: tuple[Callable[[Config], Iterator[str]], ...] = (
