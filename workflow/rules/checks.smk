@@ -92,7 +92,7 @@ rule check_velocity_field:
         "benchmarks/check_velocity_field/{check}.tsv"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=4000,
     conda:
         "../../envs/maps.yaml"
     script:

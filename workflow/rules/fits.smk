@@ -31,7 +31,7 @@ rule fit_velocity_field:
         "benchmarks/fit_velocity_field/{sample}/{field}.tsv"
     threads: config["threads"]
     resources:
-        mem_mb=2000,
+        mem_mb=lambda wildcards: 2000 if of_field("cell_kpc")(wildcards) else 8000,
     conda:
         "../../envs/maps.yaml"
     script:
@@ -65,7 +65,7 @@ rule fit_rotation_curve:
         "benchmarks/fit_rotation_curve/{sample}/{field}.tsv"
     threads: config["threads"]
     resources:
-        mem_mb=4000,
+        mem_mb=2500,
     conda:
         "../../envs/maps.yaml"
     script:
