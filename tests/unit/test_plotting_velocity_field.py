@@ -171,11 +171,13 @@ def test_a_field_that_cannot_be_drawn_says_why(field, field_path, tmp_path):
 def test_the_script_writes_the_same_bytes_twice(field_path, tmp_path):
     written = []
     for name in ("one", "two"):
-        files = tmp_path / f"{name}.pdf", tmp_path / f"{name}.png"
-        settings = {"page": "oort", "radius_kpc": 1.0, "title": "t", "objects": "stars", "percentile": 96.0, "dpi": 60}
-        plot_velocity_field.run(field=field_path, pdf=files[0], png=files[1], **settings)
-        written.append([file.read_bytes() for file in files])
+        pages = ["oort", "radii"]
+        files = [[tmp_path / f"{name}-{page}.{kind}" for page in pages] for kind in ("pdf", "png")]
+        settings = {"radius_kpc": 1.0, "title": "t", "objects": "stars", "percentile": 96.0, "dpi": 60}
+        plot_velocity_field.run(field=field_path, pdf=files[0], png=files[1], pages=pages, **settings)
+        written.append([file.read_bytes() for kind in files for file in kind])
     assert written[0] == written[1]
+    assert len(set(written[0])) == 4
 
 
 @pytest.fixture(scope="module")

@@ -1,16 +1,15 @@
 """The fits on a small simulated disc: tables whole, and Oort's constants those of the simulation."""
 
 import pytest
-from harness import read_json, run
+from harness import read_json
 
 from discatlas.tables import read_columns
 
-pytestmark = pytest.mark.xdist_group("bad_input")
+pytestmark = pytest.mark.xdist_group("reruns")  # it looks at their finished run
 
 
-def test_velocity_field_and_oort_constants(tmp_path):
-    run(tmp_path, "fits")
-    fits = tmp_path / "results/fits/simulated_disc"
+def test_velocity_field_and_oort_constants(baseline):
+    fits = baseline[0] / "atlas/results/fits/simulated_disc"
     field = read_columns(fits / "velocity_field_taylor.parquet")
     good = field["quality"] == "good"
     assert good.sum() > 20

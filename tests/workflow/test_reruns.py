@@ -8,7 +8,7 @@ from harness import overlay, planned
 
 pytestmark = pytest.mark.xdist_group("reruns")
 
-FIELD_PLOTS = {"plot_velocity_field": 9, "plot_rotation_curve": 1}
+FIELD_PLOTS = {"plot_velocity_field": 1, "plot_rotation_curve": 1}
 FIELD = {"bin_phase_space_cells": 1, "fit_velocity_field": 1, "fit_rotation_curve": 1} | FIELD_PLOTS
 CURVE = {"fit_rotation_curve": 1, "plot_rotation_curve": 1}
 ALL_PLOTS = {"plot_cut_flow": 2, "plot_map": 5, "plot_profile": 1} | FIELD_PLOTS
@@ -99,7 +99,7 @@ LIBRARY_EDITS = {
     "maps/likelihood.py": ALL_MAPS | CURVE,
     "velocity_field/oort.py": {name: n for name, n in FIELD.items() if name != "bin_phase_space_cells"},
     "velocity_field/rotation.py": CURVE,
-    "plotting/field_profiles.py": {"plot_velocity_field": 9},
+    "plotting/field_profiles.py": {"plot_velocity_field": 1},
     "checks.py": {"check_statistic": 1, "check_simulation": 1, "check_atlas": 1},
     "cleaning.py": EVERYTHING_CLEANED,
     "velocities.py": EVERYTHING_CLEANED,

@@ -6,34 +6,32 @@ OUTPUTS  results/figures/{sample}/velocity_field_{field}-{page}.pdf, rotation_cu
 
 
 rule plot_velocity_field:
-    """One page of a velocity field: maps of coefficients and errors, Oort's constants, differences, significance, profiles."""
+    """The pages of a velocity field: maps of coefficients and errors, Oort's constants, differences, significance, profiles."""
     input:
         field="results/fits/{sample}/velocity_field_{field}.parquet",
     output:
-        pdf="results/figures/{sample}/velocity_field_{field}-{page}.pdf",
+        pdf=expand("results/figures/{{sample}}/velocity_field_{{field}}-{page}.pdf", page=PAGES),
         png=report(
-            "results/figures/{sample}/velocity_field_{field}-{page}.png",
+            expand("results/figures/{{sample}}/velocity_field_{{field}}-{page}.png", page=PAGES),
             caption="../report/velocity_field.rst",
             category="{sample}",
             subcategory="velocity field {field}",
-            labels={"page": "{page}"},
         ),
     params:
+        pages=PAGES,
         radius_kpc=of_field("radius_kpc"),
         title=of_sample("title"),
         objects=of_sample("objects"),
         percentile=config["figures"]["colour_percentile"],
         dpi=config["figures"]["dpi"],
         library=library("plot_velocity_field"),
-    wildcard_constraints:
-        page=one_of(PAGES),
     log:
-        "logs/plot_velocity_field/{sample}/{field}-{page}.log",
+        "logs/plot_velocity_field/{sample}/{field}.log",
     benchmark:
-        "benchmarks/plot_velocity_field/{sample}/{field}-{page}.tsv"
+        "benchmarks/plot_velocity_field/{sample}/{field}.tsv"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=2500,
     conda:
         "../../envs/figures.yaml"
     script:
@@ -56,7 +54,6 @@ rule plot_rotation_curve:
             caption="../report/rotation_curve.rst",
             category="{sample}",
             subcategory="velocity field {field}",
-            labels={"page": "rotation curve"},
         ),
     params:
         R0_kpc=lambda wildcards: solar_set(wildcards)["R0_kpc"],
