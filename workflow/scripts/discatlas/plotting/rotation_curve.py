@@ -33,7 +33,7 @@ _OURS, _STARS, _SECOND, _THEIRS = "#b5321f", "#e08a4c", "#14397a", "0.35"
 _VELOCITY = with_unit(r"$v_\varphi$", "km / s")
 ROUTE_LABEL = "route or source"
 TITLES = {
-    "mean": "mean of the cells",
+    "mean": "plain mean",
     "axisymmetric": r"$R\,(A - B)$",
     "nonaxisymmetric": r"$R\,(A - B) + \partial_\varphi v_R$",
     "second_order": r"$v_\varphi$ of the second order",
@@ -101,9 +101,10 @@ def draw_rotation_figure(
 
 
 def _note(curve: Columns, provenance: Mapping[str, Any], objects: str) -> str:
+    about_cells = provenance.get("velocity_field", {}).get("cells", {})
+    cells = "" if about_cells.get("cell_kpc", 0.0) is None else f", {int(curve['n_cells'].sum()):,} cells"
     return (
-        f"{int(curve['n_stars'].sum()):,} {objects}, {int(curve['n_cells'].sum()):,} cells and "
-        f"{int(curve['n_nodes'].sum()):,} nodes with |φ| < {provenance['phi_max_deg']:g}°, within "
+        f"{int(curve['n_stars'].sum()):,} {objects}{cells} and {int(curve['n_nodes'].sum()):,} nodes with |φ| < {provenance['phi_max_deg']:g}°, within "
         f"{provenance['radius_kpc']:g} kpc of the plane. Circular velocity: Jeans equation with scale lengths of "
         f"{provenance['density_scale_kpc']:g} kpc (density) and {provenance['dispersion_scale_kpc']:g} kpc (dispersion). "
         "Bars and bands: one standard error; dashed: the Sun"
