@@ -160,8 +160,8 @@ def test_labels_have_symbol_and_unit():
 
 
 def test_a_field_that_cannot_be_drawn_says_why(field, field_path, tmp_path):
-    with pytest.raises(DiscatlasError, match=r"no page 'valeu' \(nearest: 'value'\)"):
-        draw(field, "valeu")
+    with pytest.raises(DiscatlasError, match=r"no page 'seconds' \(nearest: 'second'\)"):
+        draw(field, "seconds")
     with pytest.raises(DiscatlasError, match=r"no node was fitted with radius_kpc 0.7: nothing to draw; see min_fit"):
         draw(field, "value", radius=0.7)
     with pytest.raises(DiscatlasError, match=r"cells.parquet: no 'grid' in its provenance.*remake it"):
