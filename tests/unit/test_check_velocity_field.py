@@ -99,6 +99,12 @@ def test_an_honest_field_passes(folder, tmp_path, against):
     assert "at 81 nodes against" in record["source"]
 
 
+def test_a_star_that_is_listed_twice_does_not_matter(folder, truth_table, tmp_path):
+    once = check(folder, tmp_path)
+    pl.concat([truth_table, truth_table.head(9000)]).write_parquet(tmp_path / "twice.parquet")
+    assert check(folder, tmp_path, truth=tmp_path / "twice.parquet") == once
+
+
 @pytest.mark.parametrize("against", ["stars", "mean"])
 def test_shuffled_ids_fail(folder, truth_table, tmp_path, against):
     shuffled = truth_table.with_columns(pl.col("source_id").shuffle(seed=1))
@@ -134,13 +140,13 @@ def test_a_node_that_the_truth_cannot_fit_does_not_pass(folder, truth_table, tmp
 
 
 def test_what_is_no_truth_of_these_stars_says_so(folder, truth_table, tmp_path):
-    path = tmp_path / "truth.parquet"
+    path, other = tmp_path / "truth.parquet", truth_table.head(1).with_columns(pl.col("X_kpc") + 1)
     for table, message in (
         (
             truth_table.with_columns(pl.col("source_id") + 10**7),
             "stars are not in the truth: it is of another catalogue",
         ),
-        (pl.concat([truth_table, truth_table.head(1)]), "the truth has a source_id twice"),
+        (pl.concat([truth_table, other]), "the truth has two different rows of one source_id"),
         (truth_table.drop("v_R_kms"), "no column 'v_R_kms'"),
     ):
         table.write_parquet(path)

@@ -32,21 +32,22 @@ class TrueCells:
     cells : ndarray of int, shape (n,)
         Numbers of the cells of the table, growing.
     source_id : ndarray of int, shape (t,)
-        Identifiers of the truth, each once.
+        Identifiers of the truth; a star that was observed twice may be there twice, with the same values.
     values : ndarray, shape (t, 6)
         X, Y, Z [kpc] and v_R, v_phi, v_Z [km/s] of the truth.
 
     Raises
     ------
     DiscatlasError
-        If an identifier of the truth is there twice.
+        If two rows of the truth with one identifier differ.
     """
 
     def __init__(self, cells: NDArray[np.int64], source_id: NDArray[np.int64], values: Array) -> None:
-        self._order = np.argsort(source_id, kind="stable")
-        self._ids, self._values, self._cells = source_id[self._order], values, cells
-        if (np.diff(self._ids) == 0).any():
-            raise DiscatlasError("the truth has a source_id twice; each star must be there once")
+        order = np.argsort(source_id, kind="stable")
+        self._ids, self._values, self._cells = source_id[order], values[order], cells
+        again = np.flatnonzero(np.diff(self._ids) == 0)
+        if (self._values[again] != self._values[again + 1]).any():
+            raise DiscatlasError("the truth has two different rows of one source_id; each star must have one truth")
         self._sums, self._observed = np.zeros((cells.size, 6)), np.zeros((cells.size, 3))
         self._n, self._n_unknown = np.zeros(cells.size, dtype=np.int64), 0
 
@@ -57,7 +58,7 @@ class TrueCells:
         in_cell, known = self._cells[row] == cell, self._ids[place] == source_id
         self._n_unknown += int((in_cell & ~known).sum())
         used = in_cell & known
-        np.add.at(self._sums, row[used], self._values[self._order[place[used]]])
+        np.add.at(self._sums, row[used], self._values[place[used]])
         np.add.at(self._observed, row[used], positions[used])
         np.add.at(self._n, row[used], 1)
 
