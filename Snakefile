@@ -13,6 +13,7 @@ report: "workflow/report/workflow.rst"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/targets.smk"
+include: "workflow/rules/simulation.smk"
 include: "workflow/rules/catalogue.smk"
 include: "workflow/rules/phase_space.smk"
 include: "workflow/rules/maps.smk"
@@ -20,20 +21,15 @@ include: "workflow/rules/fits.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/figures_velocity_field.smk"
 include: "workflow/rules/checks.smk"
+include: "workflow/rules/checks_simulation.smk"
 
 
 rule all:
     """Everything that the config asks for: maps, fits, figures and checks of every sample in atlas.samples."""
     default_target: True
     input:
-        MAPS + TABLES + FITS + FIGURES,
+        MAPS + TABLES + VISITS + FITS + FIGURES,
         "results/checks/atlas.json",
-
-
-rule samples:
-    """The cleaned samples and their cut flows."""
-    input:
-        expand("results/samples/{sample}.parquet", sample=SAMPLES),
 
 
 rule phase_space:

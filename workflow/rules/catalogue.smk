@@ -1,37 +1,9 @@
 """Catalogues from outside in standard columns, and the samples cleaned from them.
 
-INPUTS   a simulation, a local file or a download, as declared under catalogues and samples
+INPUTS   a local file, a download or a simulated survey, as declared under catalogues and samples
 OUTPUTS  results/catalogues/{catalogue}.parquet
          results/samples/{sample}.parquet, results/samples/cut_flow_{sample}.parquet and .json
 """
-
-
-rule simulate_galaxy:
-    """A simulated disc observed with Gaia's errors, in the columns of a catalogue."""
-    output:
-        catalogue="results/catalogues/{catalogue}.parquet",
-    params:
-        model=lambda wildcards: {
-            key: value
-            for key, value in config["catalogues"][wildcards.catalogue].items()
-            if key not in ("source", "sun")
-        },
-        sun=lambda wildcards: config["sun"][config["catalogues"][wildcards.catalogue]["sun"]],
-        seed=config["seed"],
-        library=library("simulate_galaxy"),
-    wildcard_constraints:
-        catalogue=one_of(catalogues("simulation")),
-    log:
-        "logs/simulate_galaxy/{catalogue}.log",
-    benchmark:
-        "benchmarks/simulate_galaxy/{catalogue}.tsv"
-    threads: 1
-    resources:
-        mem_mb=1500,
-    conda:
-        "../../envs/simulation.yaml"
-    script:
-        "../scripts/simulate_galaxy.py"
 
 
 rule download_catalogue:
@@ -78,7 +50,7 @@ rule clean_catalogue:
         origin=origin,
         library=library("clean_catalogue"),
     wildcard_constraints:
-        catalogue=one_of(catalogues("file", "url")),
+        catalogue=one_of(catalogues("file", "url", "simulation")),
     log:
         "logs/clean_catalogue/{catalogue}.log",
     benchmark:

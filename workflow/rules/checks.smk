@@ -1,8 +1,8 @@
 """Results held against what they must be: value, expectation, source, pass.
 
-INPUTS   results/phase_space/{sample}.parquet, results/maps/{sample}/map_{map}.parquet
-         for velocity_field_{check} the fit, its cells and results/catalogues/truth_{catalogue}.parquet
-OUTPUTS  results/checks/{kind}_{check}.json (statistic, simulation, velocity_field), results/checks/atlas.json
+INPUTS   results/phase_space/{sample}.parquet, results/checks/*.json
+         for velocity_field_{check} the fit, its cells and results/catalogues/truth/{catalogue}.parquet
+OUTPUTS  results/checks/statistic_{check}.json, velocity_field_{check}.json, atlas.json
 """
 
 
@@ -35,46 +35,13 @@ rule check_statistic:
         "../scripts/check_statistic.py"
 
 
-rule check_simulation:
-    """The radial-velocity map of a simulated disc against the wave that was put in."""
-    input:
-        cells=lambda wildcards: "results/maps/{sample}/map_{map}.parquet".format(
-            **config["checks"]["simulations"][wildcards.check]
-        ),
-    output:
-        result="results/checks/simulation_{check}.json",
-    params:
-        model=lambda wildcards: {
-            key: value
-            for key, value in config["catalogues"][checked_sample(wildcards)["catalogue"]].items()
-            if key not in ("source", "sun")
-        },
-        sun=lambda wildcards: config["sun"][config["catalogues"][checked_sample(wildcards)["catalogue"]]["sun"]],
-        radius_kpc=of_check("simulations", "radius_kpc"),
-        max_deviation=of_check("simulations", "max_deviation"),
-        library=library("check_simulation"),
-    wildcard_constraints:
-        check=one_of(config["checks"]["simulations"]),
-    log:
-        "logs/check_simulation/{check}.log",
-    benchmark:
-        "benchmarks/check_simulation/{check}.tsv"
-    threads: 1
-    resources:
-        mem_mb=1000,
-    conda:
-        "../../envs/simulation.yaml"
-    script:
-        "../scripts/check_simulation.py"
-
-
 rule check_velocity_field:
     """A velocity field against the one that the true positions and velocities of the same stars give."""
     input:
-        field=of_checked_field("results/fits/{sample}/velocity_field_{field}.parquet"),
-        cells=of_checked_field("results/maps/{sample}/phase_space_cells_{field}.parquet"),
-        stars=of_checked_field("results/phase_space/{sample}.parquet"),
-        truth=of_checked_field("results/catalogues/truth_{catalogue}.parquet"),
+        field=check_input("velocity_fields", "results/fits/{sample}/velocity_field_{field}.parquet"),
+        cells=check_input("velocity_fields", "results/maps/{sample}/phase_space_cells_{field}.parquet"),
+        stars=check_input("velocity_fields", "results/phase_space/{sample}.parquet"),
+        truth=check_input("velocity_fields", "results/catalogues/truth/{catalogue}.parquet"),
     output:
         result="results/checks/velocity_field_{check}.json",
     params:
@@ -82,6 +49,13 @@ rule check_velocity_field:
             "radius_kpc"
         ],
         against=of_check("velocity_fields", "against"),
+        model=lambda wildcards: (
+            config["galaxies"][
+                config["catalogues"][check_input("velocity_fields", "{catalogue}")(wildcards)]["galaxy"]
+            ]
+            if of_check("velocity_fields", "against")(wildcards) == "mean"
+            else None
+        ),
         tolerance=of_check("velocity_fields", "tolerance"),
         library=library("check_velocity_field"),
     wildcard_constraints:
@@ -94,7 +68,7 @@ rule check_velocity_field:
     resources:
         mem_mb=4000,
     conda:
-        "../../envs/maps.yaml"
+        "../../envs/simulation.yaml"
     script:
         "../scripts/check_velocity_field.py"
 
@@ -102,9 +76,7 @@ rule check_velocity_field:
 rule check_atlas:
     """All checks together; a failed one stops the atlas, with its numbers."""
     input:
-        results=expand("results/checks/statistic_{check}.json", check=checks_of("statistics"))
-        + expand("results/checks/simulation_{check}.json", check=checks_of("simulations"))
-        + expand("results/checks/velocity_field_{check}.json", check=checks_of("velocity_fields")),
+        results=CHECKS,
     output:
         summary="results/checks/atlas.json",
     params:

@@ -55,6 +55,7 @@ def of_named(section, wildcard):
     return lambda key: lambda wildcards: config[section][getattr(wildcards, wildcard)][key]
 
 
+of_potential = of_named("potentials", "potential")
 of_catalogue = of_named("catalogues", "catalogue")
 of_sample = of_named("samples", "sample")
 of_map = of_named("maps", "map")
@@ -72,7 +73,7 @@ def library(script):
 
 
 def raw_file(wildcards):
-    """Return the file that a catalogue is read from: the user's own, or the downloaded one."""
+    """Return the file that a catalogue is read from: the user's own, the downloaded or the simulated one."""
     spec = config["catalogues"][wildcards.catalogue]
     if spec["source"] == "file":
         return str(Path(config["data_folder"]) / spec["path"])
@@ -82,6 +83,8 @@ def raw_file(wildcards):
 def origin(wildcards):
     """Return where a catalogue comes from, for its provenance: the declared path or address, never a machine's."""
     spec = config["catalogues"][wildcards.catalogue]
+    if spec["source"] == "simulation":
+        return f"survey {spec['survey']} of the simulated galaxy {spec['galaxy']}"
     return spec["url"] if spec["source"] == "url" else Path(spec["path"]).name
 
 
@@ -101,24 +104,20 @@ def of_check(kind, key):
     return lambda wildcards: config["checks"][kind][wildcards.check][key]
 
 
-def checked_sample(wildcards):
-    """Return the declaration of the sample of a simulation check."""
-    return config["samples"][config["checks"]["simulations"][wildcards.check]["sample"]]
+def check_input(kind, path):
+    """Return a function that gives a path of a check with its entry's names and its sample's catalogue filled in."""
 
+    def filled(wildcards):
+        check = config["checks"][kind][wildcards.check]
+        return path.format(**check, catalogue=config["samples"][check["sample"]]["catalogue"])
 
-def of_checked_field(path):
-    """Return a function that fills sample, field and catalogue of a velocity-field check into a path."""
-
-    def fill(wildcards):
-        check = config["checks"]["velocity_fields"][wildcards.check]
-        catalogue = config["samples"][check["sample"]]["catalogue"]
-        return path.format(sample=check["sample"], field=check["field"], catalogue=catalogue)
-
-    return fill
+    return filled
 
 
 wildcard_constraints:
     field=one_of(config["velocity_fields"]),
+    potential=one_of(config["potentials"]),
+    galaxy=one_of(config["galaxies"]),
     sample=one_of(config["samples"]),
     catalogue=one_of(config["catalogues"]),
     map=one_of(config["maps"]),

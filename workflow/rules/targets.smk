@@ -1,7 +1,7 @@
 """The files that an atlas consists of, from the config alone.
 
 INPUTS   config
-OUTPUTS  the lists MAPS, TABLES, FITS and FIGURES, which the targets of the Snakefile ask for
+OUTPUTS  the lists MAPS, TABLES, FITS, FIGURES, VISITS and CHECKS, which the targets of the Snakefile and check_atlas ask for
 """
 
 MAPS = [f"results/maps/{sample}/map_{name}.parquet" for sample in SAMPLES for name in maps_of(sample)]
@@ -36,4 +36,27 @@ FIGURES += [
     for sample, name in FIELDS
     for figure in [f"rotation_curve_{name}", *(f"velocity_field_{name}-{page}" for page in PAGES)]
     for kind in ("pdf", "png")
+]
+SIMULATED = [
+    name
+    for name in dict.fromkeys(config["samples"][sample]["catalogue"] for sample in SAMPLES)
+    if name in catalogues("simulation")
+]
+GALAXIES = list(dict.fromkeys(config["catalogues"][name]["galaxy"] for name in SIMULATED))
+VISITS = [
+    f"results/catalogues/visits/{name}.parquet"
+    for name in SIMULATED
+    if config["surveys"][config["catalogues"][name]["survey"]]["kind"] == "sdssv_ob"
+]
+CHECKS = [
+    f"results/checks/{rule}_{check}.json"
+    for kind, rule in (
+        ("statistics", "statistic"),
+        ("truths", "truth"),
+        ("map_truths", "map_truth"),
+        ("gradient_truths", "gradient_truth"),
+        ("mean_fields", "mean_field"),
+        ("velocity_fields", "velocity_field"),
+    )
+    for check in checks_of(kind)
 ]

@@ -11,7 +11,7 @@ from discatlas.runtime import script_log
 
 def run(*, results: list[Path], summary: Path) -> None:
     """Write the list of all checks, or raise a DiscatlasError that lists the failed ones."""
-    checks = [json.loads(path.read_text(encoding="utf-8")) for path in results]
+    checks = [check for path in results for check in json.loads(path.read_text(encoding="utf-8"))]
     lines = [
         f"{check['name']}: {check['value']:.4g} {check['unit']}, expected {check['expected']:g} +- {check['tolerance']:g} ({check['source']})"
         for check in checks

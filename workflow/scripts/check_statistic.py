@@ -34,7 +34,7 @@ def run(
     values = frame.select(pl.col(column).cast(pl.Float64)).collect()[column].fill_null(np.nan).to_numpy()
     unit = "" if statistic_name == "count" else SUFFIX_UNITS.get(split_unit(column)[1], "")
     value = statistic(values, statistic_name)
-    write_json(result, Check(name, value, expected, tolerance, unit, source).record())
+    write_json(result, [Check(name, value, expected, tolerance, unit, source).record()])
 
 
 if __name__ == "__main__":

@@ -26,6 +26,9 @@ TYPES = {
 }
 # a suffix that ends in another one stands before it
 SUFFIX_UNITS = {
+    "km2_s2_kpc2": "km2 / (s2 kpc2)",
+    "km2_s2_kpc": "km2 / (s2 kpc)",
+    "km2_s2": "km2 / s2",
     "kms_kpc2": "km / (s kpc2)",
     "kms_kpc": "km / (s kpc)",
     "kpc_kms": "kpc km / s",
@@ -34,8 +37,11 @@ SUFFIX_UNITS = {
     "kms": "km / s",
     "deg": "deg",
     "dex": "dex",
+    "Gyr": "Gyr",
     "yr": "yr",
     "mag": "mag",
+    "mas": "mas",
+    "msun": "solMass",
     "K": "K",
 }
 

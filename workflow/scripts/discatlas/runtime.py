@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,3 +53,37 @@ def script_log(path: str | Path, threads: int = 1) -> Iterator[None]:
     except Exception:
         logging.exception("unexpected failure")
         raise
+
+
+def require_space(what: str, product: Path, memory_bytes: float, disk_bytes: float) -> None:
+    """Stop before the long part where a job cannot end well for lack of memory or of disk.
+
+    Raises
+    ------
+    DiscatlasError
+        With what is needed and what there is.
+    """
+    memory = available_memory()
+    if memory_bytes > memory:
+        raise DiscatlasError(
+            f"{what}: needs about {memory_bytes / 1e9:.1f} GB of memory, this machine has {memory / 1e9:.1f} GB free; use fewer particles or another machine"
+        )
+    folder = next(parent for parent in product.absolute().parents if parent.is_dir())
+    free = shutil.disk_usage(folder).free
+    if disk_bytes > free:
+        raise DiscatlasError(
+            f"{what}: {product} needs about {disk_bytes / 1e9:.1f} GB of disk, {free / 1e9:.1f} GB are free; use fewer particles or another folder"
+        )
+
+
+def available_memory() -> float:
+    """Return the memory that a job may still use [bytes]: what the system has available, or its control group allows."""
+    limits = [float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))]
+    meminfo = Path("/proc/meminfo")
+    if meminfo.exists():
+        lines = dict(line.split(":") for line in meminfo.read_text(encoding="utf-8").splitlines())
+        limits.append(float(lines["MemAvailable"].split()[0]) * 1024)
+    group = Path("/sys/fs/cgroup/memory.max")
+    if group.exists() and (text := group.read_text(encoding="utf-8").strip()).isdigit():
+        limits.append(float(text))
+    return min(limits)

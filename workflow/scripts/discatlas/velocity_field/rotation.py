@@ -124,18 +124,25 @@ def average_errors(
         X_kpc, Y_kpc, R_kpc and phi_deg.
     level_errors, slope_errors : array, shape (c, n)
         Errors of the parts of each of c quantities that are values of a field, and slopes along phi; these two parts
-        are of different components of the velocity and independent. No average is better than n independent nodes.
+        are of different components of the velocity and independent.
+
+    Notes
+    -----
+    Values that share cells are correlated positively, slopes at some distance negatively: the mean of slopes is better
+    than that of as many independent ones. Their sum vanishes for a closed ring and is taken as 0 where rounding makes
+    it negative.
     """
-    n_nodes, sum_of_shares, variance = nodes["R_kpc"].size, 0.0, np.zeros(level_errors.shape[0])
+    n_nodes, sum_of_shares = nodes["R_kpc"].size, 0.0
+    level_variance, slope_variance = np.zeros((2, level_errors.shape[0]))
     for i in range(n_nodes):
         distance = np.hypot(nodes["X_kpc"] - nodes["X_kpc"][i], nodes["Y_kpc"] - nodes["Y_kpc"][i])
         turn = np.deg2rad(nodes["phi_deg"] - nodes["phi_deg"][i])
         level, slope = circle_overlap(distance, 0.5 * (nodes["R_kpc"] + nodes["R_kpc"][i]) * turn, radius_kpc)
         sum_of_shares += float(level.sum())
-        variance += level_errors[:, i] * np.sum(level_errors * level, axis=1)
-        variance += slope_errors[:, i] * np.sum(slope_errors * slope, axis=1)
-    independent = np.sum(level_errors**2 + slope_errors**2, axis=1)
-    return np.sqrt(np.maximum(variance, independent)) / n_nodes, n_nodes**2 / sum_of_shares
+        level_variance += level_errors[:, i] * np.sum(level_errors * level, axis=1)
+        slope_variance += slope_errors[:, i] * np.sum(slope_errors * slope, axis=1)
+    variance = level_variance + np.maximum(slope_variance, 0.0)
+    return np.sqrt(variance) / n_nodes, n_nodes**2 / sum_of_shares
 
 
 def mean_curve(number: NDArray[np.int64], v_phi_kms: Array, n_bins: int) -> dict[str, Array]:

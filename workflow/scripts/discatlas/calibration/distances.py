@@ -1,0 +1,56 @@
+"""Distances of single stars from their parallaxes, for stars that follow the prior and for stars of the disc."""
+
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from discatlas.calibration.coverage import Intervals, symmetric
+from discatlas.calibration.galaxy import R0_KPC, SUN, draw_stars, galaxy
+from discatlas.calibration.study import Key, Study
+from discatlas.distances import estimate_distance
+from discatlas.simulation.surveys.distances import estimate_distances
+from discatlas.simulation.surveys.parameters import Parameters
+
+Array = NDArray[np.float64]
+N_STARS = 250
+PRIOR_KPC, MODULUS_ERROR_MAG = Parameters.prior_length_kpc, Parameters.modulus_error_mag
+DISC = galaxy(radius_kpc=5.0)
+
+
+def prior_distances(rng: np.random.Generator) -> Array:
+    """Draw distances [kpc] from the prior of the survey, r^2 exp(-r/L)."""
+    return rng.gamma(3.0, PRIOR_KPC, N_STARS)
+
+
+def disc_distances(rng: np.random.Generator) -> Array:
+    """Draw distances [kpc] of disc stars within 5 kpc."""
+    stars = draw_stars(DISC, N_STARS, rng)
+    return np.sqrt(sum((stars[f"{axis}_kpc"] - x) ** 2 for axis, x in zip("XYZ", SUN.position_kpc, strict=True)))
+
+
+def draw(rng: np.random.Generator, is_prior: bool, error_mas: float) -> dict[Key, Intervals]:
+    """Measure parallax and photometric modulus of stars, and estimate their distances."""
+    truth = prior_distances(rng) if is_prior else disc_distances(rng)
+    error = np.full(N_STARS, error_mas)
+    parallax = 1.0 / truth + error * rng.standard_normal(N_STARS)
+    modulus = 5.0 * np.log10(truth) + 10.0 + MODULUS_ERROR_MAG * rng.standard_normal(N_STARS)
+    columns = {"parallax": parallax, "parallax_error": error}
+    columns |= estimate_distances(parallax, error, modulus, MODULUS_ERROR_MAG, PRIOR_KPC)
+    rows = {}
+    for estimator in ("inverse_parallax", "geometric", "photogeometric"):
+        value, sigma, lo, hi = estimate_distance(columns, estimator).values()
+        rows[Key(estimator, "distance")] = Intervals(value, lo, hi, truth)
+        if estimator == "inverse_parallax":
+            rows[Key(estimator, "distance, +- error")] = symmetric(value, sigma, truth)
+    return rows
+
+
+def _study(is_prior: bool, error_mas: float) -> Study:
+    stars = "stars of the prior" if is_prior else "disc stars within 5 kpc"
+    case = f"{stars}, parallax to {error_mas:g} mas"
+    note = f"truth drawn from the prior of the survey, L = {PRIOR_KPC:g} kpc" if is_prior else "truth not of the prior"
+    return Study(f"distances, {case}", case, partial(draw, is_prior=is_prior, error_mas=error_mas), note)
+
+
+STUDIES = (_study(True, 0.02), _study(True, 0.1), _study(True, 0.5), _study(False, 0.02), _study(False, 0.1))

@@ -1,0 +1,1 @@
+"""Dynamics: axisymmetric potentials behind one engine, bar and spiral modes, orbits, actions."""
