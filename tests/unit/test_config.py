@@ -51,8 +51,13 @@ WRONG = [
     ("velocity_fields/taylor/errors", "plain", ["velocity_fields.taylor.errors", "robust", "akhmetov2024"]),
     (
         "checks/velocity_fields/truth",
-        {"sample": "simulated_disc", "field": "tailor", "against": "stars", "tolerance": 1.0},
+        {"sample": "gaia_rvs", "field": "tailor", "against": "stars", "tolerance": 1.0},
         ["checks.velocity_fields.truth.field", "'tailor'", "(nearest: 'taylor')"],
+    ),
+    (
+        "checks/velocity_fields/truth",
+        {"sample": "gaia_rvs", "field": "taylor", "against": "mean", "tolerance": 1.0},
+        ["checks.velocity_fields.truth.against", "'milky_way' has no mean field that is known"],
     ),
     ("velocity_fields/taylor/min_trust", 100, ["velocity_fields.taylor.min_trust", "min_fit (150)"]),
     ("samples/simulated_disc/cuts/0/expression", "ruwee < 1.4", ["cuts.0.expression", "'ruwee'", "nearest: 'ruwe'"]),
