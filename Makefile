@@ -7,7 +7,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 RUN := $(VENV)/bin
 
-.PHONY: help env atlas test lint bench report docs clean
+.PHONY: help env atlas test lint bench calibrate report docs clean
 
 help:                ## what can be made
 	@sed -n 's/^\([a-z]*\): *[^#]*## /\1\t/p' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ lint: $(READY)       ## formatting, style, spelling, Snakemake's own lint
 
 bench: $(READY)      ## the budgets, each against a peer in the same run
 	@for bench in tests/bench/bench_*.py; do echo "== $$bench"; PYTHONPATH=workflow/scripts $(RUN)/python $$bench || exit 1; done
+
+calibrate: $(READY)  ## do the 68 % error bars of every estimator hold the truth in 68 % of simulations? Minutes
+	$(RUN)/snakemake --cores $(CORES) --rerun-incomplete --logger rich results/figures/calibration.png $(if $(CONFIG),--configfile $(CONFIG))
 
 report: $(READY)     ## results/report.html with every figure and its caption
 	$(RUN)/snakemake --report results/report.html $(if $(CONFIG),--configfile $(CONFIG))

@@ -40,9 +40,15 @@ ORDER = [
     "conda",
     "script",
 ]
-STAGES = {"catalogues", "samples", "phase_space", "maps", "fits", "figures", "checks"}
+STAGES = {"catalogues", "galaxies", "samples", "phase_space", "maps", "fits", "figures", "checks"}
 # what a package is called where it is imported, and in the conda environment
-PACKAGES = {"yaml": "pyyaml", "zero_point": "gaiadr3-zeropoint", "matplotlib": "matplotlib-base"}
+PACKAGES = {
+    "yaml": "pyyaml",
+    "zero_point": "gaiadr3-zeropoint",
+    "matplotlib": "matplotlib-base",
+    "lachesis_grids": "lachesis-grids",
+}
+PIPELINE = ["common", "targets", "simulation", "catalogue", "phase_space", "maps", "fits", "figures", "checks"]
 
 
 def split_rules(text):
@@ -128,8 +134,10 @@ def test_snakefile_is_a_table_of_contents():
     lines = (ROOT / "Snakefile").read_text(encoding="utf-8").splitlines()
     assert len(lines) <= 60
     included = re.findall(r'include: "workflow/rules/(\w+)\.smk"', "\n".join(lines))
-    pipeline = ["common", "targets", "catalogue", "phase_space", "maps", "fits", "figures", "checks"]
-    assert included == [name for name in pipeline if name in included]
+    stage = {file: next(name for name in PIPELINE if f"{file}_".startswith(f"{name}_")) for file in included}
+    # a second file of a stage, such as checks_simulation, follows its first
+    assert included == sorted(included, key=lambda file: (PIPELINE.index(stage[file]), file != stage[file]))
+    assert set(stage.values()) <= set(included)
     assert sorted(included) == sorted(path.stem for path in SMK)
 
 
@@ -163,6 +171,16 @@ def test_every_parquet_product_has_a_contract(path):
         assert names, "no load_contract(...) in the script of a rule that writes Parquet"
         for name in names:
             assert load_contract(name).columns
+
+
+def test_checks_alone_read_a_truth():
+    for name, rule in RULES.items():
+        if "truth" in rule.get("input", ""):
+            assert name.startswith("check_")
+            assert "truth=" in rule["input"]
+    for path in SCRIPT_FILES:
+        if SCRIPTS / "discatlas/truth.py" in library_modules(SCRIPTS, path):
+            assert path.name.startswith("check_"), path
 
 
 def functions(path):

@@ -8,11 +8,9 @@ import pytest
 from discatlas.checks import Check, chi_square_deviation, statistic
 from discatlas.contracts import load_contract
 from discatlas.errors import DiscatlasError
-from discatlas.frames import Sun
-from discatlas.simulation.disc import DiscModel
-from discatlas.tables import write_table
-
-SUN = {"R0_kpc": 8.122, "z_sun_kpc": 0.0208, "v_sun_kms": [12.9, 245.6, 7.78], "source": "test"}
+from discatlas.frames import cylindrical_position
+from discatlas.simulation.mean_field import MeanFieldModel
+from discatlas.tables import TableWriter, write_table
 
 
 def test_a_check_passes_within_its_tolerance_and_nan_never_does():
@@ -42,48 +40,119 @@ def test_chi_square_of_pure_noise_is_as_expected_and_of_an_offset_is_not():
         chi_square_deviation(np.array([np.nan]), np.ones(1), np.zeros(1))
 
 
-def entry(config, **changes):
-    return {k: v for k, v in config["catalogues"]["simulated_disc"].items() if k not in ("source", "sun")} | changes
+@pytest.fixture
+def analytic(config):
+    return config["galaxies"]["analytic"]
 
 
-@pytest.mark.parametrize(("amplitude", "passes"), [(8.0, True), (11.0, False), (0.0, False)])
-def test_simulation_check_tells_the_true_wave_from_others(config, tmp_path, amplitude, passes):
-    from check_simulation import run
-
-    rng = np.random.default_rng(2)
-    X, Y = rng.uniform(-10, -6, 300), rng.uniform(-2, 2, 300)
-    truth = DiscModel.from_config(entry(config)).mean_v_R(
-        np.hypot(X, Y), np.degrees(np.arctan2(Y, -X)), Sun.from_config(SUN)
-    )
-    contract = load_contract("map").expand(a=["X_kpc", "Y_kpc"], q=["v_R_kms"])
-    table = {name: np.ones(300) for name in contract.names} | {"cell": np.arange(300), "n_stars": np.full(300, 9)}
+def made_cells(path, analytic, quantity):
+    """A map whose means scatter by 1 km/s, their error, about the mean field of the analytic galaxy."""
+    rng, base = np.random.default_rng(2), quantity.removesuffix("_kms")
+    X, Y = rng.uniform(-11, -5.5, 400), rng.uniform(-3, 3, 400)
+    R, phi = cylindrical_position(X, Y)
+    components = ("v_R_kms", "v_phi_kms", "v_Z_kms")
+    mean = MeanFieldModel.from_config(analytic).mean_velocity_cylindrical(R, phi, 0.0)[components.index(quantity)]
+    contract = load_contract("map").expand(a=["X_kpc", "Y_kpc"], q=[quantity])
+    table = {name: np.ones(400) for name in contract.names} | {"cell": np.arange(400), "n_stars": np.full(400, 9)}
     table |= {
-        "v_R_n_stars": np.full(300, 9),
+        f"{base}_n_stars": np.full(400, 9),
         "X_mean_kpc": X,
         "Y_mean_kpc": Y,
-        "v_R_ml_mean_kms": truth + rng.normal(size=300),
+        f"{base}_ml_mean_kms": mean + rng.normal(size=400),
     }
-    write_table(tmp_path / "cells.parquet", contract, table, {})
+    write_table(path, contract, table, {})
+    return path
+
+
+def check_mean_field(folder, analytic, model, quantity="v_R_kms", radius_kpc=2.5):
+    from check_mean_field import run
+
     run(
-        cells=tmp_path / "cells.parquet",
-        result=tmp_path / "x.json",
-        name="wave",
-        model=entry(config, wave_amplitude_kms=amplitude),
-        sun=SUN,
-        radius_kpc=2.0,
+        cells=made_cells(folder / "cells.parquet", analytic, quantity),
+        result=folder / "x.json",
+        name="x",
+        model=model,
+        quantity=quantity,
+        radius_kpc=radius_kpc,
         max_deviation=4.0,
     )
-    assert json.loads((tmp_path / "x.json").read_text(encoding="utf-8"))["pass"] is passes
+    return json.loads((folder / "x.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("quantity", ["v_R_kms", "v_phi_kms", "v_Z_kms"])
+def test_mean_field_check_passes_on_its_own_field(analytic, tmp_path, quantity):
+    (record,) = check_mean_field(tmp_path, analytic, analytic, quantity)
+    assert record["pass"]
+    assert record["name"] == f"x: {quantity}"
+
+
+def stronger(model):
+    model["spirals"][0]["surface_density_msun_kpc2"] *= 1.5
+
+
+def opposite(model):
+    model["spirals"][0]["phase_deg"] += 180.0
+
+
+def still(model):
+    model["spirals"] = []
+
+
+def faster(model):
+    model["v_c_kms"] += 1.0
+
+
+@pytest.mark.parametrize(
+    ("change", "quantity"),
+    [(stronger, "v_R_kms"), (opposite, "v_R_kms"), (still, "v_R_kms"), (still, "v_phi_kms"), (faster, "v_phi_kms")],
+)
+def test_mean_field_check_tells_the_true_field_from_others(analytic, config, tmp_path, change, quantity):
+    other = json.loads(json.dumps(analytic))
+    change(other)
+    assert not check_mean_field(tmp_path, analytic, other, quantity)[0]["pass"]
+
+
+def test_mean_field_check_compares_cells_near_the_sun_alone(analytic, tmp_path):
+    far = check_mean_field(tmp_path, analytic, analytic, radius_kpc=4.0)[0]["source"]
+    near = check_mean_field(tmp_path, analytic, analytic, radius_kpc=1.0)[0]["source"]
+    cells = [int(source.split(" of ")[1].split()[0]) for source in (far, near)]
+    assert cells[0] == 400
+    assert abs(cells[1] - 400 * np.pi / 33) < 4 * np.sqrt(400 * np.pi / 33)
+    with pytest.raises(DiscatlasError, match="no cell to compare with the truth; widen radius_kpc"):
+        check_mean_field(tmp_path, analytic, analytic, radius_kpc=1e-3)
+
+
+def check_statistic(folder, **changes):
+    from check_statistic import run
+
+    columns = {"R_kpc": np.arange(5.0, 15.0), "v_R_kms": np.array([np.nan, *np.arange(9.0)])}
+    with TableWriter(folder / "s.parquet", load_contract("phase_space"), list(columns)) as writer:
+        writer.write(columns)
+    settings = {"column": "v_R_kms", "statistic_name": "mean", "selection": None, "expected": 4.0, "tolerance": 0.1}
+    run(stars=folder / "s.parquet", result=folder / "x.json", name="x", source="made", **(settings | changes))
+    return json.loads((folder / "x.json").read_text(encoding="utf-8"))
+
+
+def test_statistic_check_is_a_list_of_one_record(tmp_path):
+    (record,) = check_statistic(tmp_path)
+    assert (record["name"], record["value"], record["unit"], record["pass"]) == ("x", 4.0, "km / s", True)
+    (record,) = check_statistic(tmp_path, selection="R_kpc > 7.5", statistic_name="count", expected=7)
+    assert (record["value"], record["unit"], record["pass"]) == (7.0, "", True)
+    assert not check_statistic(tmp_path, expected=5.0)[0]["pass"]
+    with pytest.raises(DiscatlasError, match=r"no column 'v_r_kms' \(nearest: 'v_R_kms'\)"):
+        check_statistic(tmp_path, column="v_r_kms")
 
 
 def test_a_failed_check_stops_the_atlas_with_its_numbers(tmp_path):
     from check_atlas import run
 
     good, bad = Check("a", 1.0, 1.0, 0.1, "kpc", "s"), Check("b", 2.0, 1.0, 0.1, "km / s", "a paper")
-    for check in (good, bad):
-        (tmp_path / f"{check.name}.json").write_text(json.dumps(check.record()), encoding="utf-8")
+    for name, checks in (("a", [good, good]), ("b", [good, bad])):
+        text = json.dumps([check.record() for check in checks])
+        (tmp_path / f"{name}.json").write_text(text, encoding="utf-8")
     run(results=[tmp_path / "a.json"], summary=tmp_path / "atlas.json")
-    assert json.loads((tmp_path / "atlas.json").read_text(encoding="utf-8"))[0]["name"] == "a"
-    with pytest.raises(DiscatlasError, match=r"1 of 2 checks failed: b: 2 km / s, expected 1 \+- 0.1 \(a paper\)"):
+    summary = json.loads((tmp_path / "atlas.json").read_text(encoding="utf-8"))
+    assert summary == [good.record(), good.record()]
+    with pytest.raises(DiscatlasError, match=r"1 of 4 checks failed: b: 2 km / s, expected 1 \+- 0.1 \(a paper\)"):
         run(results=[tmp_path / "a.json", tmp_path / "b.json"], summary=tmp_path / "none.json")
     assert not (tmp_path / "none.json").exists()

@@ -5,7 +5,7 @@ from harness import DATA, digests, overlay, run
 
 pytestmark = pytest.mark.xdist_group("bad_input")
 
-ONE_SAMPLE = "atlas: {samples: [tiny_file]}\nchecks: {statistics: {simulated_disc_rotation: {tolerance: 4.0}}}\n"
+ONE_SAMPLE = "atlas: {samples: [tiny_file]}\n"
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +43,14 @@ WRONG_BEFORE_ANYTHING_RUNS = [
     (
         "samples: {tiny_file: {cuts: [{name: x, expression: 'pmra <'}]}}",
         ["samples.tiny_file.cuts.0.expression", "cannot be read"],
+    ),
+    (
+        "potentials: {khalil2025: {model: {discs: [{Sigma0_msun_kpc2: -1.0, h_R_kpc: 2.4, h_Z_kpc: 0.3}]}}}",
+        ["potentials.khalil2025.model", "Sigma0_msun_kpc2", "-1"],
+    ),
+    (
+        "galaxies: {milky_way: {populations: {thin: {sigma_R_kms: -40.0}}}}",
+        ["galaxies.milky_way", "populations.thin.sigma_R_kms: got -40.0", "cannot be negative"],
     ),
 ]
 
@@ -111,6 +119,16 @@ def test_a_failed_check_stops_the_run_with_its_numbers(finished, tmp_path):
     output = failure(finished, tmp_path, text)
     assert "checks failed: impossible:" in output
     assert "expected 500 +- 1 (a test)" in output
+
+
+def test_a_survey_that_sees_no_star_says_which_limit_left_none(tmp_path):
+    text = "atlas: {samples: [lamost_hot]}\nsurveys: {lamost_hot: {g_min_mag: 3.0, g_limit_mag: 3.1}}\ngalaxies: {milky_way: {n_particles: 2000}}\n"
+    done = run(tmp_path / "run", overlays=[overlay(tmp_path / "edit.yaml", text)], check=False)
+    assert done.returncode != 0
+    assert "simulate_survey" in done.stdout
+    assert "none of 2,000 stars passes the limit 3 < G < 3.1 mag" in done.stdout
+    assert not (tmp_path / "run/results/catalogues/raw/lamost_hot").exists()
+    assert not (tmp_path / "run/results/catalogues/truth/lamost_hot.parquet").exists()
 
 
 def test_an_html_page_in_place_of_a_catalogue(finished, tmp_path):

@@ -16,7 +16,7 @@ from places import ROOT
 
 pytestmark = pytest.mark.xdist_group("reruns")  # they share its finished run
 
-SUN = {"R0_kpc": 8.122, "z_sun_kpc": 0.0208}
+SUN = {"R0_kpc": 8.275, "z_sun_kpc": 0.01529}
 
 
 def load(path):
@@ -40,18 +40,18 @@ def test_maps(baseline):
         )
         assert audit_figure(figure) == [], path.name
         drawn += 1
-    assert drawn == 5
+    assert drawn == 8
 
 
 def test_profile_and_cut_flows(baseline):
     results = baseline[0] / "atlas/results"
-    maps = results / "maps/simulated_disc"
+    maps = results / "maps/gaia_rvs"
     background = Background(*load(maps / "map_rotation_density.parquet"))
     figure = draw_profile_figure(
         *load(maps / "map_rotation.parquet"), "v_phi_kms", title="a profile", background=background, **SUN
     )
     assert audit_figure(figure) == []
-    for sample in ("simulated_disc", "tiny_file"):
+    for sample in ("gaia_rvs", "apogee_giants", "lamost_hot", "sdssv_ob", "analytic", "tiny_file"):
         rows = read_columns(results / f"samples/cut_flow_{sample}.parquet")
         assert audit_figure(draw_cut_flow_figure(rows, "a sample")) == []
 

@@ -1,4 +1,4 @@
-"""The fits on a small simulated disc: tables whole, and Oort's constants those of the simulation."""
+"""The fits on a small analytic disc: tables whole, and Oort's constants those of the simulation."""
 
 import pytest
 from harness import read_json

@@ -23,9 +23,13 @@ def undisturbed(tmp_path_factory):
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_digests_do_not_depend_on_the_number_of_threads(undisturbed, tmp_path, threads):
+    """Tables, fits and checks; the figures are drawn from these by one thread."""
     edit = overlay(tmp_path / "threads.yaml", f"threads: {threads}\n")
-    run(tmp_path / "run", overlays=[edit], cores=threads)
-    assert digests(tmp_path / "run") == digests(undisturbed)
+    run(tmp_path / "run", "maps", "fits", "results/checks/atlas.json", overlays=[edit], cores=threads)
+    made, expected = digests(tmp_path / "run"), digests(undisturbed)
+    assert made == {
+        name: digest for name, digest in expected.items() if not name.startswith(("figures/", "catalogues/visits/"))
+    }
 
 
 def test_killed_at_random_and_run_again_gives_the_same_bytes(undisturbed, tmp_path):
@@ -40,7 +44,7 @@ def test_killed_at_random_and_run_again_gives_the_same_bytes(undisturbed, tmp_pa
             start_new_session=True,
             env=environment(),
         )
-        time.sleep(rng.uniform(4, 14) + 4 * attempt)
+        time.sleep(rng.uniform(10, 30) + 10 * attempt)
         finished += process.poll() is None
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -56,7 +60,7 @@ def test_killed_at_random_and_run_again_gives_the_same_bytes(undisturbed, tmp_pa
 
 def test_the_record_of_the_run_holds_every_option_versions_and_commit(undisturbed):
     record = yaml.safe_load((undisturbed / "results/run_config.yaml").read_text(encoding="utf-8"))
-    assert record["catalogues"]["simulated_disc"]["n_stars"] == 6000
+    assert record["galaxies"]["milky_way"]["n_particles"] == 20000
     assert record["samples"]["tiny_file"]["correlations"] is False  # a default that the overlay does not mention
     assert record["discatlas"]["libraries"]["numba"]
     assert record["discatlas"]["commit"]

@@ -12,10 +12,15 @@ def galaxy_model(wildcards):
     return {key: value for key, value in config["galaxies"][wildcards.galaxy].items() if key != "extinction"}
 
 
-def named_part(wildcards, key, section):
-    """Return the config entries that a galaxy names under `key`: one, a list of them, or None."""
-    names = config["galaxies"][wildcards.galaxy].get(key)
-    return [config[section][name] for name in names] if isinstance(names, list) else config[section].get(names)
+def bar_of(wildcards):
+    """Return the config entry of a galaxy's bar, or None."""
+    return config["bars"].get(config["galaxies"][wildcards.galaxy].get("bar"))
+
+
+def spirals_of(wildcards):
+    """Return the config entries of the spirals that a galaxy with orbits names; the others hold theirs themselves."""
+    galaxy = config["galaxies"][wildcards.galaxy]
+    return [config["spirals"][name] for name in galaxy["spirals"]] if galaxy["kind"] == "orbits" else []
 
 
 def potential_tables(wildcards):
@@ -70,8 +75,8 @@ rule simulate_galaxy:
         galaxy="results/galaxies/galaxy_{galaxy}.parquet",
     params:
         model=galaxy_model,
-        bar=lambda wildcards: named_part(wildcards, "bar", "bars"),
-        spirals=lambda wildcards: named_part(wildcards, "spirals", "spirals"),
+        bar=bar_of,
+        spirals=spirals_of,
         seed=config["seed"],
         library=library("simulate_galaxy"),
     log:

@@ -20,6 +20,31 @@ FIGURES = [f"results/figures/{sample}/cut_flow.{kind}" for sample in SAMPLES for
     for kind in ("pdf", "png")
 ]
 
+SIMULATED = [
+    name
+    for name in dict.fromkeys(config["samples"][sample]["catalogue"] for sample in SAMPLES)
+    if name in catalogues("simulation")
+]
+GALAXIES = list(dict.fromkeys(config["catalogues"][name]["galaxy"] for name in SIMULATED))
+VISITS = [
+    f"results/catalogues/visits/{name}.parquet"
+    for name in SIMULATED
+    if config["surveys"][config["catalogues"][name]["survey"]]["kind"] == "sdssv_ob"
+]
+HR_COLUMNS = ({"teff_K", "logg_dex"}, {"phot_g_mean_mag", "phot_bp_mean_mag", "phot_rp_mean_mag"})
+SURVEYS = [
+    sample
+    for sample in SAMPLES
+    if any(
+        needed <= set(config["catalogues"][config["samples"][sample]["catalogue"]]["columns"]) for needed in HR_COLUMNS
+    )
+]
+FIGURES += [
+    f"results/figures/{page}.{kind}"
+    for page in [f"galaxies/galaxy_{galaxy}" for galaxy in GALAXIES] + [f"{sample}/survey" for sample in SURVEYS]
+    for kind in ("pdf", "png")
+]
+
 FIELDS = [
     (sample, name)
     for name, spec in config["velocity_fields"].items()
@@ -36,17 +61,6 @@ FIGURES += [
     for sample, name in FIELDS
     for figure in [f"rotation_curve_{name}", *(f"velocity_field_{name}-{page}" for page in PAGES)]
     for kind in ("pdf", "png")
-]
-SIMULATED = [
-    name
-    for name in dict.fromkeys(config["samples"][sample]["catalogue"] for sample in SAMPLES)
-    if name in catalogues("simulation")
-]
-GALAXIES = list(dict.fromkeys(config["catalogues"][name]["galaxy"] for name in SIMULATED))
-VISITS = [
-    f"results/catalogues/visits/{name}.parquet"
-    for name in SIMULATED
-    if config["surveys"][config["catalogues"][name]["survey"]]["kind"] == "sdssv_ob"
 ]
 CHECKS = [
     f"results/checks/{rule}_{check}.json"

@@ -7,12 +7,13 @@ from discatlas.contracts import error_column, load_contract
 from discatlas.cuts import compile_cut
 from discatlas.distances import required_columns
 from discatlas.dynamics.density import DensityModel
-from discatlas.dynamics.modes import Perturbation
+from discatlas.dynamics.modes import Bar, Perturbation, Spiral
 from discatlas.errors import DiscatlasError, nearest
 from discatlas.maps.grids import Grid
 from discatlas.simulation.chemistry import Chemistry
 from discatlas.simulation.mean_field import MeanFieldModel
 from discatlas.simulation.orbits import OrbitModel
+from discatlas.simulation.surveys.observe import survey_parameters
 from discatlas.velocities import check_corrections
 
 Config = dict[str, Any]
@@ -50,8 +51,24 @@ def _check_names(config: Config) -> Iterator[str]:
             yield from _known(f"checks.{kind}.{name}.sample", check["sample"], config["samples"], "sample")
 
 
+def _check_parts(config: Config) -> Iterator[str]:
+    """Build potentials, patterns and surveys, so that an impossible one is refused under its own name at once."""
+    builders = {
+        "potentials": lambda entry: DensityModel.from_config(entry["model"]),
+        "bars": Bar.from_config,
+        "spirals": Spiral.from_config,
+        "surveys": survey_parameters,
+    }
+    for section, build in builders.items():
+        for name, entry in config[section].items():
+            try:
+                build(entry)
+            except DiscatlasError as error:
+                yield f"{section}.{name}: {error}"
+
+
 def _check_galaxies(config: Config) -> Iterator[str]:
-    """Build what the config alone decides, so that an impossible one is refused before anything runs."""
+    """Build galaxies as far as the config alone decides."""
     for name, galaxy in config["galaxies"].items():
         where = f"galaxies.{name}"
         if galaxy["kind"] == "orbits":
@@ -64,11 +81,6 @@ def _check_galaxies(config: Config) -> Iterator[str]:
             _build_galaxy(config, galaxy)
         except DiscatlasError as error:
             yield f"{where}: {error}"
-    for name, potential in config["potentials"].items():
-        try:
-            DensityModel.from_config(potential["model"])
-        except DiscatlasError as error:
-            yield f"potentials.{name}.model: {error}"
 
 
 def _build_galaxy(config: Config, galaxy: Config) -> None:
@@ -250,6 +262,7 @@ def _check_simulation(config: Config, kind: str, where: str, check: Config) -> I
 
 CROSS_CHECKS: tuple[Callable[[Config], Iterator[str]], ...] = (
     _check_names,
+    _check_parts,
     _check_galaxies,
     _check_columns,
     _check_samples,

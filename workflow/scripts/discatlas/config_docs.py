@@ -21,7 +21,7 @@ def options(schema: Schema, root: Schema, path: str = "") -> Iterator[tuple[str,
     branches = [resolve(option["then"], root) for option in schema.get("allOf", [])]
     if branches:
         for option in branches:
-            yield from options(option, root, f"{path} ({option['properties']['source']['const']})")
+            yield from options(option, root, f"{path} ({_choice(option)})")
         return
     if "anyOf" in schema:
         yield path, schema
@@ -39,6 +39,12 @@ def options(schema: Schema, root: Schema, path: str = "") -> Iterator[tuple[str,
         items = resolve(child, root).get("items")
         if items and resolve(items, root).get("type") == "object":
             yield from options(items, root, f"{path}.{key}[]")
+
+
+def _choice(option: Schema) -> str:
+    """Return the value of `source` or `kind` that chooses a form of an entry."""
+    properties = option["properties"]
+    return str(properties.get("source", properties.get("kind"))["const"])
 
 
 def bounds(schema: Schema) -> str:

@@ -16,7 +16,7 @@ MISSING = r"\dots"
 
 def to_csv(columns: Mapping[str, NDArray]) -> str:
     """Return the columns as CSV with six significant digits; missing values are empty."""
-    table = Table({name: np.ma.masked_invalid(values) for name, values in columns.items()})
+    table = Table({k: np.ma.masked_invalid(v) if v.dtype.kind == "f" else v for k, v in columns.items()})
     formats = {name: "%.6g" for name in table.colnames if table[name].dtype.kind == "f"}
     stream = io.StringIO()
     table.write(stream, format="ascii.csv", formats=formats, fill_values=[("--", ""), ("nan", "")])

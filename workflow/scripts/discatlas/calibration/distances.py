@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discatlas.calibration.coverage import Intervals, symmetric
-from discatlas.calibration.galaxy import R0_KPC, SUN, draw_stars, galaxy
+from discatlas.calibration.galaxy import SUN, draw_stars, galaxy
 from discatlas.calibration.study import Key, Study
 from discatlas.distances import estimate_distance
 from discatlas.simulation.surveys.distances import estimate_distances
@@ -40,17 +40,32 @@ def draw(rng: np.random.Generator, is_prior: bool, error_mas: float) -> dict[Key
     rows = {}
     for estimator in ("inverse_parallax", "geometric", "photogeometric"):
         value, sigma, lo, hi = estimate_distance(columns, estimator).values()
-        rows[Key(estimator, "distance")] = Intervals(value, lo, hi, truth)
+        rows[Key(f"distance {estimator}", "percentiles")] = Intervals(value, lo, hi, truth)
         if estimator == "inverse_parallax":
-            rows[Key(estimator, "distance, +- error")] = symmetric(value, sigma, truth)
+            rows[Key(f"distance {estimator}", "1 sigma error")] = symmetric(value, sigma, truth)
     return rows
 
 
+REASONS = {
+    Key("distance inverse_parallax", "percentiles"): (
+        "1/(parallax - error) exists only where the parallax exceeds its error, which selects by the noise"
+    ),
+    Key("distance inverse_parallax", "1 sigma error"): (
+        "1/parallax is skew, and missing where the parallax is negative: not for errors beyond 20 %"
+    ),
+    Key("distance geometric", "percentiles"): (
+        "the stars do not follow the prior: the disc seen here ends at 5 kpc, the posterior of a poor parallax does not"
+    ),
+}
+
+
 def _study(is_prior: bool, error_mas: float) -> Study:
-    stars = "stars of the prior" if is_prior else "disc stars within 5 kpc"
-    case = f"{stars}, parallax to {error_mas:g} mas"
-    note = f"truth drawn from the prior of the survey, L = {PRIOR_KPC:g} kpc" if is_prior else "truth not of the prior"
-    return Study(f"distances, {case}", case, partial(draw, is_prior=is_prior, error_mas=error_mas), note)
+    stars = "prior" if is_prior else "disc"
+    note = f"truth drawn from the prior of the survey, r^2 exp(-r/{PRIOR_KPC:g} kpc)"
+    note = note if is_prior else "truth: stars of the disc within 5 kpc, not of the prior"
+    case = f"{stars}, {error_mas:g} mas"
+    draw_them = partial(draw, is_prior=is_prior, error_mas=error_mas)
+    return Study(f"distances, {case}", case, draw_them, f"{note}; parallax error {error_mas:g} mas", REASONS)
 
 
 STUDIES = (_study(True, 0.02), _study(True, 0.1), _study(True, 0.5), _study(False, 0.02), _study(False, 0.1))

@@ -22,9 +22,11 @@ from discatlas.simulation.surveys.parameters import Parameters
 
 Array = NDArray[np.float64]
 N_STARS, N_DRAWS = 250, 1000
+LINEAR, SAMPLED = "phase space linear", "phase space monte_carlo"
 RADIUS_KPC = 3.0
 G_MAG = 15.0  # sets the ratios of Gaia's errors
 RV_ERRORS_KMS = (0.5, 8.0)
+SKEW = "1/parallax is skew: the symmetric error of the distance covers 69 % at a relative error of 0.1, 72 % at 0.2"
 NEARBY = galaxy(radius_kpc=RADIUS_KPC, R_min_kpc=R0_KPC - RADIUS_KPC, R_max_kpc=R0_KPC + RADIUS_KPC)
 
 
@@ -61,9 +63,9 @@ def _intervals(columns: dict[str, Any], truth: dict[str, Array], estimator: str,
     rows = {}
     for name in COORDINATES:
         base, unit = split_unit(name)
-        rows[Key("linear", base)] = symmetric(linear[name], linear[error_column(name)], truth[name])
+        rows[Key(LINEAR, base)] = symmetric(linear[name], linear[error_column(name)], truth[name])
         lo, median, hi = (sampled[join_unit(f"{base}_p{percent}", unit)] for percent in (16, 50, 84))
-        rows[Key("monte_carlo", base)] = Intervals(median, lo, hi, truth[name])
+        rows[Key(SAMPLED, base)] = Intervals(median, lo, hi, truth[name])
     return rows
 
 
@@ -73,6 +75,7 @@ def _study(what: str, estimator: str, percent: tuple[float, float]) -> Study:
         f"phase space, {case}",
         case,
         partial(draw, estimator=estimator, relative_errors=(percent[0] / 100, percent[1] / 100)),
+        reasons={LINEAR: SKEW},
     )
 
 

@@ -1,7 +1,7 @@
 """The studies, and the table that they give."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ STUDIES: tuple[Study, ...] = (
     *local_oort.STUDIES,
     *rotation.STUDIES,
 )
-UNEXPLAINED = "no cause known; of rows with right errors 0.3 % fail by chance"
+UNEXPLAINED = "no cause known: by chance 0.3 % of rows with right errors fail"
 
 
 def calibrate(studies: Iterable[Study], n_intervals: int, seed: int) -> dict[str, NDArray[Any]]:
@@ -90,7 +90,7 @@ def _first_known(intervals: Intervals, n_intervals: int) -> tuple[Intervals, int
 def _row(study: Study, key: Key, intervals: Intervals, n_missing: int) -> dict[str, Any]:
     row = {"estimator": key.estimator, "case": study.case, "quantity": key.quantity} | summarise(intervals)
     row["n_missing"] = n_missing
-    notes: Sequence[str] = [study.note]
+    remark = study.note
     if row["verdict"] == "fail":
-        notes = [diagnosis(row), study.reason(key) or UNEXPLAINED]
-    return row | {"remark": "; ".join(note for note in notes if note)}
+        remark = study.reason(key) or "; ".join(text for text in (diagnosis(row), UNEXPLAINED) if text)
+    return row | {"remark": remark}

@@ -4,7 +4,7 @@ The truth of the curves from cells and from the field is the mean v_phi at the m
 corrected for asymmetric drift the circular speed there.
 """
 
-from functools import cache, partial
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,6 @@ from discatlas.calibration.galaxy import GALAXY, R0_KPC, draw_stars, galaxy
 from discatlas.calibration.study import Key, Study
 from discatlas.calibration.velocity_field import average
 from discatlas.contracts import error_column
-from discatlas.frames import cartesian_position
 from discatlas.simulation.mean_field import MeanFieldModel
 from discatlas.velocity_field import COMPONENTS, TERMS, coefficient_column, rotation
 from discatlas.velocity_field.cells import POSITIONS, VELOCITIES, Window
@@ -89,4 +88,11 @@ def _field(cells: dict[str, Array]) -> dict[str, NDArray]:
     return field | {f"linear_{name}_kms_kpc": column for name, column in zip(CONSTANTS, values.T, strict=True)}
 
 
-STUDIES = (Study("rotation curve, equilibrium", "equilibrium, bin of 0.5 kpc", draw),)
+UNEVEN = "the overlap of spheres is computed for cells that lie evenly and scatter alike"
+REASONS = {
+    "v_second_order": "the nodes' correlation is that of first-order fits; second-order ones weight the cells nearer to the node",
+    "v_axisymmetric": UNEVEN,
+    "v_nonaxisymmetric": f"{UNEVEN}, and v_phi(R) bends within the spheres of 1 kpc",
+}
+NOTE = "bin of 0.5 kpc, |phi| < 30 deg; truth: mean v_phi, circular speed, dispersion at its middle"
+STUDIES = (Study("rotation curve, equilibrium", "equilibrium", draw, NOTE, REASONS),)

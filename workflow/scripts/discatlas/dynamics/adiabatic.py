@@ -149,6 +149,8 @@ def _height(R: float, J_Z: float, share: float, tables: tuple, time: Array) -> t
     """Return z >= 0 and v_Z >= 0 after a share of the quarter period."""
     potential, nodes_R, nodes_Z, _, height_ratio = tables
     z_max = np.sqrt(J_Z) * _ratio(height_ratio, R, J_Z, nodes_R)
+    if z_max <= 0.0:
+        return 0.0, 0.0
     top, _, _ = background_in_space(R, z_max, potential, nodes_R, nodes_Z)
     time[0] = 0.0
     for k in range(N_ANGLE):

@@ -81,7 +81,8 @@ class Bar:
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """Build the bar from its config entry."""
-        modes = tuple(BarMode(int(mode["m"]), *(float(mode[key]) for key in "Kab")) for mode in config["modes"])
+        modes = (BarMode(int(mode["m"]), *(float(mode[key]) for key in "Kab")) for mode in config["modes"])
+        modes = tuple(sorted(modes, key=lambda mode: mode.m))  # the kernel multiplies its way up from one m to the next
         for mode in modes:
             if mode.a < 1 or mode.b <= 2:
                 raise DiscatlasError(

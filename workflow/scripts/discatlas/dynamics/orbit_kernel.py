@@ -17,6 +17,7 @@ LANDING_KPC, PLANE_KPC = (
     1e-4,
 )  # how near to a cut-off radius (the force jumps) and to the plane (its curvature) a step ends
 MAX_EVENTS = 8  # in one step
+MAX_PARTS, SLACK = 1000.0, 1.1  # of one step, and by how much it may turn too far before it is divided
 
 
 @numba.njit(**INLINE)
@@ -159,13 +160,17 @@ def _stage(
 
 
 @numba.njit(**KERNEL)
-def _step(state: tuple, t: float, h: float, turns: NDArray, rotation: NDArray, sides: NDArray, tables: tuple) -> tuple:
-    """Return the state after one step; `turns` are the rotations over h/5, 2h/3 and h, rows 1 to 3 of `rotation` are scratch."""
+def _step(
+    state: tuple, a: Vector, t: float, h: float, turns: NDArray, rotation: NDArray, sides: NDArray, tables: tuple
+) -> tuple:
+    """Return the state after one step that starts with the acceleration a.
+
+    `turns` are the rotations over h/5, 2h/3 and h, rows 1 to 3 of `rotation` are scratch.
+    """
     none = (0.0, 0.0, 0.0)
     for s in range(3):
         for p in range(rotation.shape[1]):
             rotation[s + 1, p] = rotation[0, p] * turns[s, p]
-    a = _stage(state, h, 0.0, none, none, none, none, t, rotation[0], sides, tables)
     b = _stage(state, h, 0.2, (0.02, 0.0, 0.0), a, none, none, t + 0.2 * h, rotation[1], sides, tables)
     c = _stage(state, h, 2 / 3, (-1 / 27, 7 / 27, 0.0), a, b, none, t + 2 / 3 * h, rotation[2], sides, tables)
     d = _stage(state, h, 1.0, (0.3, -2 / 35, 9 / 35), a, b, c, t + h, rotation[3], sides, tables)
@@ -240,6 +245,7 @@ def _event(state: tuple, sides: NDArray, limits: Array, in_space: bool) -> tuple
 @numba.njit(**KERNEL)
 def _land(
     state: tuple,
+    a: Vector,
     t: float,
     h: float,
     whole: tuple,
@@ -267,7 +273,7 @@ def _land(
         if attempt == 0:
             length = _hermite_root(f_low, rate_low, f_high, rate_high, h)
         _set_turns(turns, tables[9], length)
-        new = _step(state, t, length, turns, rotation, sides, tables)
+        new = _step(state, a, t, length, turns, rotation, sides, tables)
         f, _ = _distance(new, k, limit, n_modes)
         if abs(f) < tolerance:
             break
@@ -281,42 +287,63 @@ def _land(
     return length, new
 
 
+@numba.njit(**INLINE)
+def _parts(state: tuple, a: Vector, h: float, radians: float) -> float:
+    """Return into how many parts to divide a step, so that the local frequency turns by about `radians` in each at most.
+
+    A bar sends stars nearer to the centre than their pericentre in the background, where they turn faster: with the
+    frequency of a circular orbit, three times for the sixfold pattern, or by passing the axis on a straight line.
+    """
+    x, y, z, u, v, _ = state
+    circular = 9.0 * np.sqrt((a[0] * a[0] + a[1] * a[1] + a[2] * a[2]) / (x * x + y * y + z * z))
+    passing = (u * u + v * v) / (x * x + y * y)
+    wanted = abs(h) * np.sqrt(max(circular, passing)) / radians
+    return min(np.ceil(wanted), MAX_PARTS) if wanted > SLACK else 1.0
+
+
 @numba.njit(**KERNEL)
-def _follow(position: Array, velocity: Array, t: float, h: float, n_steps: int, tables: tuple) -> None:
-    """Integrate one particle in place over n_steps of length h from time t, with steps that end on what is crossed."""
+def _follow(position: Array, velocity: Array, t: float, h: float, n_steps: int, radians: float, tables: tuple) -> None:
+    """Integrate one particle in place over n_steps of length h from time t, with parts that end on what is crossed."""
     limits, Omega, in_space = tables[8], tables[9], tables[2].shape[0] > 2
     rotation, turns = np.empty((4, Omega.size), np.complex128), np.empty((3, Omega.size), np.complex128)
     state = (position[0], position[1], position[2], velocity[0], velocity[1], velocity[2])
     sides = np.empty(limits.shape[0] + 1, np.bool_)
+    none = (0.0, 0.0, 0.0)
     _set_sides(sides, state, limits)
     rotation[0] = np.exp(-1j * Omega * t)
-    _set_turns(turns, Omega, h)
+    turned = 0.0  # the step of which `turns` are the rotations
     for step in range(n_steps):
-        now, left = t + step * h, h
-        new = _step(state, now, left, turns, rotation, sides, tables)
-        for _ in range(MAX_EVENTS):
-            event = _event(new, sides, limits, in_space)
-            if event[0] < 0:
-                break
-            length, state = _land(state, now, left, new, event, turns, rotation, sides, tables)
+        now, left, n_events, is_whole = t + step * h, h, 0, False
+        while not is_whole:
+            a = _stage(state, 0.0, 0.0, none, none, none, none, now, rotation[0], sides, tables)
+            parts = _parts(state, a, left, radians)
+            length = left / parts
+            if length != turned:
+                _set_turns(turns, Omega, length)
+                turned = length
+            new = _step(state, a, now, length, turns, rotation, sides, tables)
+            event = _event(new, sides, limits, in_space) if n_events < MAX_EVENTS else (-1, 0.0)
+            if event[0] >= 0:
+                length, new = _land(state, a, now, length, new, event, turns, rotation, sides, tables)
+                turned = np.nan
+                n_events += 1
+            state = new
             rotation[0] = rotation[3]
             now, left = now + length, left - length
-            _set_turns(turns, Omega, left)
-            new = _step(state, now, left, turns, rotation, sides, tables)
-        rotation[0] = rotation[3]
-        state = new
-        if left != h:
-            _set_turns(turns, Omega, h)
+            is_whole = parts == 1.0 and event[0] < 0
     position[0], position[1], position[2] = state[0], state[1], state[2]
     velocity[0], velocity[1], velocity[2] = state[3], state[4], state[5]
 
 
 @numba.njit(parallel=True, **KERNEL)
-def follow_all(position: Array, velocity: Array, start: Array, end: float, n_steps: NDArray, tables: tuple) -> None:
+def follow_all(
+    position: Array, velocity: Array, start: Array, end: float, n_steps: NDArray, radians: float, tables: tuple
+) -> None:
     """Integrate all particles in place, each from its start to the common end."""
     for i in numba.prange(position.shape[0]):
         if n_steps[i] > 0:
-            _follow(position[i], velocity[i], start[i], (end - start[i]) / n_steps[i], n_steps[i], tables)
+            h = (end - start[i]) / n_steps[i]
+            _follow(position[i], velocity[i], start[i], h, n_steps[i], radians, tables)
 
 
 @numba.njit(parallel=True, **KERNEL)

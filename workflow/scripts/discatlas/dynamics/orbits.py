@@ -1,9 +1,10 @@
 """The orbit kernel: test particles in a background with rotating modes, in the plane or in space, forward or backward.
 
 Nystroem's method of fifth order (four forces a step; Hairer, Norsett & Wanner 1993, Table II.14.2) with steps of one
-length for each particle. Forces come from tables (`hermite`), rotations of the patterns by complex multiplication, so a
-step has neither trigonometry nor powers. Particles are independent of one another: the numbers do not depend on the
-number of threads. Coordinates inside: x = -X, y = Y, so that phi = atan2(y, x) grows with rotation.
+length for each particle, divided where it passes the centre. Forces come from tables (`hermite`), rotations of the
+patterns by complex multiplication, so a step has neither trigonometry nor powers. Particles are independent of one
+another: the numbers do not depend on the number of threads. Coordinates inside: x = -X, y = Y, so that
+phi = atan2(y, x) grows with rotation.
 """
 
 from dataclasses import dataclass
@@ -137,6 +138,7 @@ def integrate(
     start_kpc_kms: Array,
     end_kpc_kms: float,
     n_steps: NDArray[np.int64],
+    radians_per_step: float = np.inf,
 ) -> tuple[Array, Array]:
     """Return positions and velocities at the end time of particles that start at times of their own.
 
@@ -151,6 +153,9 @@ def integrate(
         start integrates backward.
     end_kpc_kms : float
         Time at which all end.
+    radians_per_step : float
+        A step is divided where a particle turns by more than this in it, which `count_steps` cannot know of before:
+        near the centre, where a bar sends it. Infinite: never.
     """
     sign = np.array([-1.0, 1.0, 1.0])
     position, velocity = position_kpc * sign, velocity_kms * sign
@@ -159,7 +164,7 @@ def integrate(
         position[:, 2] = velocity[:, 2] = 0.0
     start = np.ascontiguousarray(np.broadcast_to(start_kpc_kms, position.shape[:1]), dtype=float)
     steps = np.ascontiguousarray(np.broadcast_to(n_steps, position.shape[:1]), dtype=np.int64)
-    follow_all(position, velocity, start, float(end_kpc_kms), steps, tables.arrays())
+    follow_all(position, velocity, start, float(end_kpc_kms), steps, float(radians_per_step), tables.arrays())
     if not tables.in_space:
         position[:, 2], velocity[:, 2] = height
     return position * sign, velocity * sign
@@ -176,7 +181,8 @@ def count_steps(
 ) -> NDArray[np.int64]:
     """Return the number of steps for orbits that reach in to `R_inner_kpc`: the fastest frequency there turns by at most `radians_per_step`.
 
-    The fastest is the vertical one, or that of passing through a bar's sixfold pattern.
+    The fastest is the vertical one, or that of passing through a bar's sixfold pattern. A bar sends stars farther in:
+    give `integrate` the same `radians_per_step`.
     """
     Omega, kappa, nu = plane.frequencies(np.maximum(R_inner_kpc, plane.R_kpc[0]))
     fastest = np.maximum(np.maximum(nu, kappa), 3.0 * Omega)

@@ -96,8 +96,9 @@ class Mechanics:
             [*cartesian_velocity(start["phi_deg"], start["v_R_kms"], start["v_phi_kms"]), start["v_Z_kms"]], axis=1
         )
         duration = np.minimum(start["age_Gyr"] / GYR_PER_KPC_KMS, self.model.integration_kpc_kms)
-        steps = count_steps(self.plane, start["R_peri_kpc"], duration, self.model.radians_per_step)
-        position, velocity = integrate(self.forces, position, velocity, -duration, 0.0, steps)
+        radians = self.model.radians_per_step
+        steps = count_steps(self.plane, start["R_peri_kpc"], duration, radians)
+        position, velocity = integrate(self.forces, position, velocity, -duration, 0.0, steps, radians)
         return _today(position, velocity) | {
             key: start[key] for key in ("population", "weight", "R_birth_kpc", "R_guide_kpc", "age_Gyr")
         }
@@ -115,8 +116,9 @@ class Mechanics:
     def _draw_population(self, population: Population, n: int, rng: np.random.Generator) -> Columns:
         age, weight = population.draw_ages(n, rng)
         R_start = population.draw_radii(n, rng)
-        J_R, J_Z = population.draw_actions(R_start, age, self.plane, self.model.R0_kpc, rng)
         born = age < self.model.integration_Gyr
+        age_at_start = np.where(born, 0.0, age)
+        J_R, J_Z = population.draw_actions(R_start, age_at_start, self.plane, self.model.R0_kpc, rng)
         phi, share = population.draw_azimuths(R_start, age / GYR_PER_KPC_KMS, born, self.plane, rng)
         angle_R, angle_Z = rng.random((2, n))
         Omega, kappa, nu = self.plane.frequencies(R_start)

@@ -139,6 +139,6 @@ def birth_velocities(
 ) -> tuple[Array, Array]:
     """Draw v_R and v_phi [km/s] of stars at their birth: circular speed and a small Gaussian ellipsoid of epicycles."""
     Omega, kappa, _ = plane.frequencies(R_kpc)
-    sigma_R, _ = population.dispersions(R_kpc, np.full(R_kpc.shape, population.age_limits_Gyr[1]), R0_kpc)
+    sigma_R, _ = population.dispersions(R_kpc, np.zeros(R_kpc.shape), R0_kpc)
     v_R, v_phi = rng.standard_normal((2, R_kpc.size)) * sigma_R
     return v_R, R_kpc * Omega + v_phi * kappa / (2 * Omega)

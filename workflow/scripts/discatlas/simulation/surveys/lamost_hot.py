@@ -34,8 +34,9 @@ class Settings(Parameters):
         Stars north of this declination are observed.
     g_min_mag, g_limit_mag : float
         Range of the apparent G [mag].
-    teff_min_K : float
-        Stars whose true temperature is higher are in the catalogue.
+    teff_min_K, teff_max_K : float
+        Stars whose true temperature lies between are in the catalogue; hotter ones (Wolf-Rayet stars, nuclei of planetary
+        nebulae) have no model spectrum.
     teff_error, logg_error_dex, feh_error_dex, velocity_error_kms : float
         Floors of the standard errors (of Teff: relative), sqrt(2) times larger at S/N = 30.
     snr_at_g15 : float
@@ -48,6 +49,7 @@ class Settings(Parameters):
     g_min_mag: float = 9.0
     g_limit_mag: float = 17.8
     teff_min_K: float = 7500.0
+    teff_max_K: float = 60000.0
     teff_error: float = 0.02
     logg_error_dex: float = 0.1
     feh_error_dex: float = 0.1
@@ -57,13 +59,15 @@ class Settings(Parameters):
 
     def __post_init__(self) -> None:
         check_order("g_min_mag", self.g_min_mag, "g_limit_mag", self.g_limit_mag)
+        check_order("teff_min_K", self.teff_min_K, "teff_max_K", self.teff_max_K)
 
 
 def observe(stars: Stars, settings: Settings, rng: np.random.Generator) -> SurveyTables:
     """Return the survey's table of these stars and the truth behind it."""
     G = stars["G"]
     limits = Limits(G.size)
-    limits.keep(f"Teff > {settings.teff_min_K:g} K", stars["teff_K"] > settings.teff_min_K)
+    has_model = (settings.teff_min_K < stars["teff_K"]) & (stars["teff_K"] < settings.teff_max_K)
+    limits.keep(f"{settings.teff_min_K:g} < Teff < {settings.teff_max_K:g} K", has_model)
     limits.keep(f"dec > {settings.dec_min_deg:g} deg", stars["dec"] > settings.dec_min_deg)
     between = (settings.g_min_mag < G) & (settings.g_limit_mag > G)
     limits.keep(f"{settings.g_min_mag:g} < G < {settings.g_limit_mag:g} mag", between)

@@ -39,6 +39,8 @@ class Settings(Parameters):
         Faint limit in apparent G [mag].
     m_ks_limit_mag : float
         Stars brighter than this in Ks + 5 log10(parallax / 100 mas) are targets [mag].
+    teff_max_K : float
+        Stars whose true temperature is higher (Wolf-Rayet stars) have spectra that the pipelines do not model, and are left out.
     teff_error, logg_error_dex, feh_error_dex : float
         Floors of the standard errors of BossNet (of Teff: relative), sqrt(2) times larger at S/N = 30. Those of XCSAO
         are twice as large.
@@ -60,6 +62,7 @@ class Settings(Parameters):
 
     g_limit_mag: float = 16.0
     m_ks_limit_mag: float = -0.61
+    teff_max_K: float = 60000.0
     teff_error: float = 0.04
     logg_error_dex: float = 0.15
     feh_error_dex: float = 0.2
@@ -83,6 +86,7 @@ def observe(stars: Stars, settings: Settings, rng: np.random.Generator) -> Surve
     limits = Limits(stars["G"].size)
     limits.keep(f"G < {settings.g_limit_mag:g} mag", stars["G"] < settings.g_limit_mag)
     limits.keep("colours of hot stars", is_hot_colour(stars["G"], magnitudes))
+    limits.keep(f"Teff < {settings.teff_max_K:g} K", stars["teff_K"] < settings.teff_max_K)
     coloured = limits.alive.copy()
     gaia = measure_astrometry(take(stars, coloured), settings)
     # in the cut's own form, which keeps parallaxes that are not positive
