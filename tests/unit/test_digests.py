@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from discatlas.digests import library_modules, script_digest
+from discatlas.digests import kernel_digest, library_modules, script_digest
 from places import ROOT
 
 
@@ -73,3 +73,17 @@ def test_plotting_scripts_do_not_reach_the_kernels_nor_the_other_way_round():
     binned = library_modules(scripts, scripts / "bin_map.py")
     assert "likelihood" not in drawn
     assert not any("plotting" in path.parts for path in binned)
+
+
+def test_the_folder_of_compiled_code_changes_with_constants_that_are_compiled_in(tmp_path):
+    """numba would go on with the old ones."""
+    package = tmp_path / "discatlas"
+    package.mkdir()
+    (package / "kernel.py").write_text("import numba\nfrom discatlas.sizes import SIZE\n")
+    (package / "other.py").write_text("A = 1\n")
+    digests = []
+    for size, other in ((1, 1), (2, 1), (2, 2)):
+        (package / "sizes.py").write_text(f"SIZE = {size}\n")
+        (package / "other.py").write_text(f"A = {other}\n")
+        digests.append(kernel_digest(tmp_path))
+    assert digests[0] != digests[1] == digests[2]

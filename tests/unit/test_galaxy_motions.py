@@ -45,6 +45,10 @@ def mechanics(tmp_path_factory, _default_config):
     return particles
 
 
+def guide_today(particles, plane):
+    return plane.guiding_radius(particles["R_kpc"] * particles["v_phi_kms"])
+
+
 def test_without_bar_and_spirals_each_keeps_its_angular_momentum(mechanics):
     still, moved = mechanics(**OFF), mechanics()
     np.testing.assert_allclose(guide_today(still, mechanics.plane), still["R_guide_kpc"], rtol=1e-6)

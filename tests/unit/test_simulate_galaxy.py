@@ -97,10 +97,6 @@ def test_250_000_particles_begin_as_100_000_do(config, tmp_path):
     np.testing.assert_array_equal(long["particle"], np.arange(250_000))
 
 
-def guide_today(particles, plane):
-    return plane.guiding_radius(particles["R_kpc"] * particles["v_phi_kms"])
-
-
 def test_young_stars_are_young_and_near_the_wedge_where_they_are_seen(galaxy, config):
     spec = config["galaxies"]["milky_way"]["populations"]["young"]
     young = galaxy["population"] == "young"

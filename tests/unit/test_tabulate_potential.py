@@ -32,7 +32,7 @@ def engine():
 def test_nodes_are_even_in_the_rational_variable():
     R, Z = radial_nodes(240, 0.01, 40.0), vertical_nodes(72, 20.0)
     assert (R[0], R[-1], Z[0], Z[-1]) == (0.01, 40.0, 0.0, 20.0)
-    np.testing.assert_allclose(np.diff(R / (R + 8)), (40 / 48 - 0.01 / 8.01) / 239, rtol=1e-9)
+    np.testing.assert_allclose(np.diff(R / (R + 4)), (40 / 44 - 0.01 / 4.01) / 239, rtol=1e-9)
     np.testing.assert_allclose(np.diff(Z / (Z + 1)), 20 / 21 / 71, rtol=1e-9)
     assert np.all(np.diff(R, 2) > 0)
 
@@ -93,7 +93,7 @@ def test_provenance_and_the_same_bytes_again(tables, tmp_path, engine):
         said = read_provenance(path)
         assert (said["engine"], said["engine_version"]) == ("galpy", engine.version)
         assert (said["model"], said["source"]) == (MODEL.as_dict(), "Khalil et al. 2025")
-        assert said["nodes"] == {"R_min_kpc": 0.01, "R_scale_kpc": 8.0, "Z_scale_kpc": 1.0}
+        assert said["nodes"] == {"R_min_kpc": 0.01, "R_scale_kpc": 4.0, "Z_scale_kpc": 1.0}
     for path, again in zip(tables, tabulate(tmp_path, threads=2), strict=True):
         assert path.read_bytes() == again.read_bytes()
 

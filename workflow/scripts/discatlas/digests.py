@@ -26,18 +26,20 @@ def script_digest(folder: Path, script: str) -> str:
 
 
 def kernel_digest(folder: Path) -> str:
-    """Return a digest of every library file that uses numba, to name the folder of its compiled code.
+    """Return a digest of every library file that uses numba and of what they import, to name the folder of compiled code.
 
-    numba's own cache compares only the file of the function that is called, not those of the functions it calls.
+    numba's own cache compares only the file of the function that is called, not those of the functions it calls, nor
+    those of the constants that are compiled in.
     """
-    files = sorted(path for path in (folder / PACKAGE).rglob("*.py") if "numba" in path.read_text(encoding="utf-8"))
+    kernels = {path for path in (folder / PACKAGE).rglob("*.py") if "numba" in path.read_text(encoding="utf-8")}
+    files = sorted(kernels | library_modules(folder, *kernels))
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()[:16]
 
 
-def library_modules(folder: Path, file: Path) -> set[Path]:
-    """Return the library files that `file` imports, directly or through others, with the packages they lie in."""
+def library_modules(folder: Path, *files: Path) -> set[Path]:
+    """Return the library files that `files` import, directly or through others, with the packages they lie in."""
     reached: set[Path] = set()
-    waiting = [file]
+    waiting = list(files)
     while waiting:
         for module in imported_modules(waiting.pop()):
             for path in _module_files(folder, module):

@@ -12,7 +12,7 @@ from discatlas.errors import DiscatlasError
 Array = NDArray[np.float64]
 
 R_MIN_KPC = 0.01  # innermost radius of the tables
-RADIAL_SCALE_KPC = 8.0  # the orbit kernel counts on these two
+RADIAL_SCALE_KPC = 4.0  # the orbit kernel counts on these two; orbits through the centre want fine steps there
 VERTICAL_SCALE_KPC = 1.0
 
 

@@ -21,9 +21,9 @@ from discatlas.plotting.wrapping import wrap
 NOMINAL_PERCENT = 68.27
 LOW, HIGH = 52.0, 84.0  # of the drawn coverages [%]; values beyond stand at the edge as arrows
 TICKS = (55, 60, 65, 70, 75, 80)
-N_COLUMNS, MAX_LINES = 5, 62
-_MARGIN, _COLUMN, _LABEL, _BAR = 5.0, 57.0, 23.0, 23.0  # [mm]: page margins; a column, its labels, its scale
-_PITCH, _TOP, _BELOW, _NOTE = 2.6, 17.0, 4.0, 2.5  # [mm]: of rows, above and below the columns, of notes
+N_COLUMNS, MAX_LINES, LEAST_ROWS = 5, 62, 4
+_MARGIN, _COLUMN, _LABEL, _BAR = 5.0, 57.0, 24.0, 22.5  # [mm]: page margins; a column, its labels, its scale
+_PITCH, _TITLE, _SCALE, _NOTE = 2.6, 6.5, 4.0, 2.5  # [mm]: of rows; heights of title and of a scale; of notes
 _ROW_PT, _NOTE_PT = TINY_PT, 6.0
 _PASS, _FAIL, _BAND, _MUTED = "#14397a", "#b5321f", "#f3f1ea", "0.4"
 # of a velocity field's coefficients and of curves; the rest is in `labels.SYMBOLS` or stands as it is
@@ -87,16 +87,22 @@ def _label(kind: str, text: str) -> str:
 
 
 def break_columns(lines: Sequence[Line], max_lines: int) -> list[list[Line]]:
-    """Return the lines in columns of at most `max_lines`; no column ends with a heading, headings are repeated."""
+    """Return the lines in columns of at most `max_lines`; headings keep some of their rows, and are repeated."""
     columns: list[list[Line]] = [[]]
     heads: dict[int, Line] = {}
     for k, line in enumerate(lines):
-        needed = 1 + next((n for n, later in enumerate(lines[k:]) if later.level == 0), 0)
+        needed = _kept_together(lines[k:])
         if len(columns[-1]) + needed > max_lines:
             columns.append([Line(n, f"{heads[n].text} (cont.)") for n in (1, 2) if n in heads and _goes_on(line, n)])
         heads = {n: head for n, head in heads.items() if _goes_on(line, n)} | ({line.level: line} if line.level else {})
         columns[-1].append(line)
     return columns
+
+
+def _kept_together(lines: Sequence[Line]) -> int:
+    """Return the number of lines from the first one on that a column must hold: a heading with its first rows."""
+    head = next((n for n, line in enumerate(lines) if line.level == 0), 0)
+    return max(head, 1) + sum(1 for line in lines[head : head + LEAST_ROWS] if head and line.level == 0)
 
 
 def _goes_on(line: Line, level: int) -> bool:
@@ -121,19 +127,23 @@ def draw_calibration_figure(rows: Mapping[str, NDArray]) -> Figure:
     letters, notes = _notes(rows, len(columns))
     height = max(len(column) for column in columns) * _PITCH
     width = 2 * _MARGIN + max(len(columns) * _COLUMN, 2 * _COLUMN)
-    page = _TOP + height + 2 * _BELOW + _NOTE * max(len(note) for note in notes) + _MARGIN
+    head = wrap(_head(rows), width - 3 * _MARGIN, _NOTE_PT)
+    top = _TITLE + _NOTE * len(head) + 1.5 * _SCALE
+    below = top + height + 1.5 * _SCALE
+    page = below + _NOTE * max(len(note) for note in notes) + _MARGIN
     figure = new_figure(width, page)
     ax = add_axes_mm(figure, 0, 0, width, page)
     ax.set_xlim(0, width)
     ax.set_ylim(page, 0)
     ax.set_axis_off()
-    _draw_head(ax, rows, width)
+    _write(ax, _MARGIN, 4.0, "Calibration: coverage of the 68 % intervals", fontsize=FONT_PT + 2)
+    for k, text in enumerate(head):
+        _write(ax, _MARGIN, _TITLE + _NOTE * (k + 0.5), text, fontsize=_NOTE_PT, color="0.25")
     for number, column in enumerate(columns):
-        _draw_column(ax, rows, column, _MARGIN + number * _COLUMN, letters)
+        _draw_column(ax, rows, column, (_MARGIN + number * _COLUMN, top), letters)
     for number, note in enumerate(notes):
         for k, text in enumerate(note):
-            y = _TOP + height + 2 * _BELOW + _NOTE * (k + 0.5)
-            _write(ax, _MARGIN + number * _COLUMN, y, text, fontsize=_NOTE_PT)
+            _write(ax, _MARGIN + number * _COLUMN, below + _NOTE * (k + 0.5), text, fontsize=_NOTE_PT)
     return figure
 
 
@@ -141,19 +151,16 @@ def _write(ax: Axes, x: float, y: float, text: str, **style: object) -> None:
     ax.text(x, y, text, va="center_baseline", **style)
 
 
-def _draw_head(ax: Axes, rows: Mapping[str, NDArray], width: float) -> None:
+def _head(rows: Mapping[str, NDArray]) -> str:
     n_rows, n_failed = len(rows["verdict"]), int((rows["verdict"] == "fail").sum())
     counts = sorted({int(n) for n in rows["n_intervals"]})
     number = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
-    note = (
+    return (
         f"{n_rows} rows of {number} independent intervals each: {n_rows - n_failed} pass, {n_failed} fail. Points: share of "
         f"the intervals that contain the truth; bars: its 99.7 % interval (Clopper & Pearson); line: {NOMINAL_PERCENT} %. A row "
         f"fails where the bar misses the line; with right errors {0.003 * n_rows:.1f} of {n_rows} rows would. Red: failures, "
         "with their coverage in per cent and a letter for the reason below; arrows: beyond the scale."
     )
-    _write(ax, _MARGIN, 4.0, "Calibration: coverage of the 68 % intervals", fontsize=FONT_PT + 2)
-    for k, text in enumerate(wrap(note, width - 2 * _MARGIN, _NOTE_PT)):
-        _write(ax, _MARGIN, 7.5 + 2.6 * k, text, fontsize=_NOTE_PT, color="0.25")
 
 
 def _notes(rows: Mapping[str, NDArray], n_columns: int) -> tuple[dict[str, str], list[list[str]]]:
@@ -161,7 +168,7 @@ def _notes(rows: Mapping[str, NDArray], n_columns: int) -> tuple[dict[str, str],
     reasons = list(dict.fromkeys(str(r) for r, v in zip(rows["remark"], rows["verdict"], strict=True) if v == "fail"))
     names = [*ascii_lowercase, *(a + b for a in ascii_lowercase for b in ascii_lowercase)]
     letters = dict(zip(reasons, names, strict=False))
-    blocks = [wrap(f"{letters[r]}  {r}", _COLUMN - 4.0, _NOTE_PT, indent="   ") for r in reasons]
+    blocks = [wrap(f"({letters[r]}) {r}", _COLUMN - 4.0, _NOTE_PT, indent="     ") for r in reasons]
     share = -(-sum(len(block) for block in blocks) // n_columns)
     notes: list[list[str]] = [[]]
     for block in blocks:
@@ -177,13 +184,14 @@ def _place(percent: float, left: float) -> float:
 
 
 def _draw_column(
-    ax: Axes, rows: Mapping[str, NDArray], column: list[Line], left: float, letters: Mapping[str, str]
+    ax: Axes, rows: Mapping[str, NDArray], column: list[Line], corner: tuple[float, float], letters: Mapping[str, str]
 ) -> None:
-    _draw_scale(ax, left, _TOP - 1.6)
-    _draw_scale(ax, left, _TOP + _PITCH * len(column) + 1.6)
-    _write(ax, left + _LABEL + _BAR / 2, _TOP - 4.0, "coverage [%]", fontsize=_ROW_PT, ha="center", color=_MUTED)
+    left, top = corner
+    _draw_scale(ax, left, top - 0.4 * _SCALE)
+    _draw_scale(ax, left, top + _PITCH * len(column) + 0.4 * _SCALE)
+    _write(ax, left + _LABEL + _BAR / 2, top - _SCALE, "coverage [%]", fontsize=_ROW_PT, ha="center", color=_MUTED)
     for k, line in enumerate(column):
-        y = _TOP + _PITCH * (k + 0.5)
+        y = top + _PITCH * (k + 0.5)
         if line.level:
             weight, indent = ("bold", 0.0) if line.level == 1 else ("normal", 1.2)
             style = {} if line.level == 1 else {"style": "italic"}
