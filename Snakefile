@@ -20,16 +20,17 @@ include: "workflow/rules/maps.smk"
 include: "workflow/rules/fits.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/figures_catalogue.smk"
+include: "workflow/rules/figures_velocity_field.smk"
 include: "workflow/rules/checks.smk"
 include: "workflow/rules/checks_simulation.smk"
 include: "workflow/rules/calibration.smk"
 
 
 rule all:
-    """Everything that the config asks for: maps, figures and checks of every sample in atlas.samples."""
+    """Everything that the config asks for: maps, fits, figures and checks of every sample in atlas.samples."""
     default_target: True
     input:
-        MAPS + TABLES + VISITS + FIGURES,
+        MAPS + TABLES + VISITS + FITS + FIGURES,
         "results/checks/atlas.json",
 
 

@@ -49,6 +49,13 @@ WRONG = [
     ("samples/analytic/corrections", ["velocity_error"], ["samples.analytic.corrections", "'grvs_mag'"]),
     ("velocity_fields/taylor/weighted", True, ["velocity_fields.taylor.weighted", "min_stars 1", "at least 30"]),
     ("velocity_fields/taylor/radius_kpc", 2.0, ["velocity_fields.taylor.radius_kpc", "got 2", "radii_kpc"]),
+    ("velocity_fields/taylor/errors", "plain", ["velocity_fields.taylor.errors", "robust", "akhmetov2024"]),
+    ("checks/velocity_fields/taylor/field", "tailor", ["checks.velocity_fields.taylor.field", "(nearest: 'taylor')"]),
+    (
+        "checks/velocity_fields/taylor/against",
+        "mean",
+        [".taylor.against", "'milky_way' has no mean field that is known"],
+    ),
     ("velocity_fields/taylor/min_trust", 100, ["velocity_fields.taylor.min_trust", "min_fit (150)"]),
     ("samples/gaia_rvs/cuts/1/expression", "ruwee < 1.4", ["cuts.1.expression", "'ruwee'", "nearest: 'ruwe'"]),
     ("samples/gaia_rvs/cuts/0/name", "astrometry", ["two cuts are named 'astrometry'"]),

@@ -20,6 +20,7 @@ SETTINGS = {
     "min_trust": 300,
     "max_condition": 1000.0,
     "weighted": False,
+    "errors": "robust",
     "R0_kpc": R0,
     "z_sun_kpc": 0.02,
     "threads": 2,

@@ -102,3 +102,29 @@ def test_lines_outside_the_view_are_no_data():
     assert any("no finite data in view" in problem for problem in audit_figure(figure))
     ax.plot([1, 9], [2, 8])
     assert audit_figure(figure) == []
+
+
+@figure_style()
+def grid_of_panels():
+    """Two by two panels, of which the lowest and the leftmost carry numbers and labels."""
+    figure = new_figure(100, 100)
+    panels = [[add_axes_mm(figure, 14 + 40 * j, 6 + 40 * i, 34, 34) for j in range(2)] for i in range(2)]
+    for i, line in enumerate(panels):
+        for j, ax in enumerate(line):
+            ax.plot([0, 1], [0, 1 + i])
+            ax.set(xlim=(0, 1), ylim=(0, 1 + i), xlabel="$X$ [kpc]" if i else "", ylabel="" if j else "$Y$ [kpc]")
+            ax.tick_params(labelbottom=i == 1, labelleft=j == 0)
+    return figure, panels
+
+
+def test_in_a_grid_the_lowest_and_the_leftmost_panels_carry_the_labels():
+    assert audit_figure(grid_of_panels()[0]) == []
+    for break_grid, words in (
+        (lambda panels: panels[0][0].set_xlim(0, 2), "no x label"),
+        (lambda panels: panels[0][1].set_ylim(0, 2), "no y label"),
+        (lambda panels: panels[0][1].tick_params(labelleft=True), "no y label"),
+        (lambda panels: panels[1][1].set_xlabel(""), "no x label"),
+    ):
+        figure, panels = grid_of_panels()
+        break_grid(panels)
+        assert any(words in problem for problem in audit_figure(figure)), words

@@ -89,3 +89,14 @@ def test_bad_tables_are_refused(tmp_path):
     path.write_text("\n".join([*rows[:3], rows[4], rows[3]]), encoding="utf-8")
     with pytest.raises(DiscatlasError, match="does not grow"):
         published.read_rotation_curves(path)
+
+
+def test_the_circular_velocity_of_eilers_has_its_quoted_value_and_slope_at_the_sun():
+    """229.0 +- 0.2 km/s at R0 = 8.122 kpc, falling by 1.7 +- 0.1 km/s/kpc (their Eq. 7)."""
+    table = published.read_circular_velocity(RESOURCES / "eilers2019_rotation_curve.csv")
+    assert table["R_kpc"].size == 38
+    error = 0.5 * (table["v_c_error_lo_kms"] + table["v_c_error_hi_kms"])
+    slope, value = np.polyfit(table["R_kpc"] - 8.122, table["v_c_kms"], 1, w=1 / error)
+    assert value == pytest.approx(229.0, abs=0.6)
+    assert slope == pytest.approx(-1.7, abs=0.15)
+    assert (error > 0).all()

@@ -140,8 +140,8 @@ def test_stars_on_the_faces_of_the_box_are_in(tmp_path):
     [
         ({"min_stars": 500}, r"no cube of 0.25 kpc holds min_stars = 500 stars \(the fullest has \d+\)"),
         ({"cell_kpc": 0.004}, "cubes, expected at most 20,000,000; take larger cubes or a smaller box"),
-        ({"R0_kpc": 50.0}, "none of 30,000 stars is left: 30,000 outside"),
-        ({"max_speed_kms": 0.1, "cell_kpc": None}, "beyond max_speed_kms"),
+        ({"R0_kpc": 50.0}, "none of 30,000 stars is left: 30,000 outside.*; enlarge half_width_kpc"),
+        ({"max_speed_kms": 0.1, "cell_kpc": None}, "beyond max_speed_kms; raise max_speed_kms"),
     ],
 )
 def test_failures_leave_no_file(stars, tmp_path, changes, words):
@@ -149,6 +149,16 @@ def test_failures_leave_no_file(stars, tmp_path, changes, words):
         bin_phase_space_cells.run(stars=stars, cells=tmp_path / "cells.parquet", **(SETTINGS | changes))
     assert str(error.value).startswith(str(stars))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("cell_kpc", [0.25, None])
+def test_stars_without_velocities_are_told(tmp_path, cell_kpc):
+    table = make_stars(2000)
+    table["v_Z_kms"] = np.full(2000, np.nan)
+    path = write_stars(tmp_path / "stars.parquet", table)
+    with pytest.raises(DiscatlasError, match=r"[\d,]+ without velocity, 0 beyond.*six dimensions: check the sample's"):
+        bin_phase_space_cells.run(stars=path, cells=tmp_path / "cells.parquet", **(SETTINGS | {"cell_kpc": cell_kpc}))
+    assert [file.name for file in tmp_path.iterdir()] == ["stars.parquet"]
 
 
 def test_a_table_without_rows_is_told(tmp_path):

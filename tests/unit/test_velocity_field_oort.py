@@ -6,8 +6,10 @@ import pytest
 from discatlas.frames import cartesian_position, cartesian_velocity, cylindrical_position, cylindrical_velocity
 from discatlas.velocity_field.nodes import fit_nodes, sort_cells
 from discatlas.velocity_field.oort import (
+    TENSORS,
     cartesian_gradient,
     deformation_tensor,
+    milne_tensors,
     oort_constants,
     rotation_tensor,
     velocity_gradient,
@@ -103,3 +105,60 @@ def test_oort_constants_are_elements_of_the_tensors():
     shear = deformation_tensor(cartesian)
     size = np.hypot(shear[:, 0, 1], (shear[:, 0, 0] - shear[:, 1, 1]) / 2)
     np.testing.assert_allclose(size, np.hypot(A, C), rtol=1e-9)
+
+
+def test_the_columns_of_the_tensors_are_their_elements_with_the_identities():
+    R, phi, linear = random_linear()
+    root = np.random.default_rng(7).normal(size=(R.size, 3, 4, 4))
+    covariance = root @ np.swapaxes(root, 2, 3)
+    value, error = milne_tensors(R, phi, linear, covariance)
+    named = dict(zip(TENSORS, value.T, strict=True))
+    gradient = cartesian_gradient(velocity_gradient(R, linear), phi)
+    for half, tensor in (("deformation", deformation_tensor(gradient)), ("rotation", rotation_tensor(gradient))):
+        for i, j in [(0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2)]:
+            if half == "deformation" or i != j:
+                np.testing.assert_allclose(named[f"{half}_{'XYZ'[i]}{'XYZ'[j]}"], tensor[:, i, j])
+    A, B, C, K = oort_constants(R, linear, covariance)[0].T
+    angle = 2 * np.deg2rad(phi)
+    spin, half = named["rotation_XY"], (named["deformation_XX"] - named["deformation_YY"]) / 2
+    np.testing.assert_allclose(spin, -B, rtol=1e-9, atol=1e-10)
+    np.testing.assert_allclose((named["deformation_XX"] + named["deformation_YY"]) / 2, K, rtol=1e-9, atol=1e-10)
+    np.testing.assert_allclose(named["deformation_ZZ"], linear[:, 2, 3])
+    # at the Sun X points inward and Y along phi, so the shear is (A, C); elsewhere it is turned by twice phi
+    np.testing.assert_allclose(named["deformation_XY"], A * np.cos(angle) - C * np.sin(angle), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(half, C * np.cos(angle) + A * np.sin(angle), rtol=1e-9, atol=1e-9)
+    variance = np.zeros_like(error)
+    for component in range(3):
+        slopes = np.zeros((4, *value.shape))
+        for term in range(4):
+            moved = linear.copy()
+            moved[:, component, term] += 1.0
+            slopes[term] = milne_tensors(R, phi, moved, covariance)[0] - value
+        variance += np.einsum("tnk,ntu,unk->nk", slopes, covariance[:, component], slopes)
+    np.testing.assert_allclose(error, np.sqrt(variance), rtol=1e-8)
+
+
+def test_a_change_of_the_suns_velocity_moves_the_field_rigidly():
+    """Every star gains the same Cartesian velocity: no gradient but that of the turning axes, so A, B, C, K stay."""
+    rng = np.random.default_rng(5)
+    phi_node, change = 20.0, np.array([3.0, -5.0, 2.0])
+    node = np.array(cartesian_position(np.array([R0]), np.array([phi_node])))
+    positions = np.column_stack([rng.uniform(-0.5, 0.5, (900, 2)) + node[:, 0], rng.uniform(-0.5, 0.5, 900)])
+    X, Y, _ = positions.T
+    _, phi = cylindrical_position(X, Y)
+    v_R, v_phi, v_Z = rng.normal([[0.0], [230.0], [0.0]], 15.0, (3, 900))
+    v_X, v_Y = cartesian_velocity(phi, v_R, v_phi)
+    moved = np.stack([*cylindrical_velocity(X, Y, v_X + change[0], v_Y + change[1]), v_Z + change[2]], axis=1)
+    before, after = (
+        fit_nodes(sort_cells(positions, v, None, 0.8), *node, 100) for v in (np.stack([v_R, v_phi, v_Z], axis=1), moved)
+    )
+    turn = np.deg2rad(phi_node)
+    along_R = -change[0] * np.cos(turn) + change[1] * np.sin(turn)
+    along_phi = change[0] * np.sin(turn) + change[1] * np.cos(turn)
+    for old, new, tolerance in ((before.linear, after.linear, 0.02), (before.quadratic, after.quadratic, 2e-3)):
+        difference = (new.coefficients - old.coefficients)[0]
+        np.testing.assert_allclose(difference[:, 0], [along_R, along_phi, change[2]], atol=tolerance)
+        np.testing.assert_allclose(difference[:, 1], 0, atol=0.02)  # along R
+        np.testing.assert_allclose(difference[:, 2], [along_phi / R0, -along_R / R0, 0], atol=0.02)
+        constants = [oort_constants(np.array([R0]), e.coefficients, e.covariance)[0] for e in (old, new)]
+        np.testing.assert_allclose(*constants, atol=0.02)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import Galactocentric, SkyCoord
-from harness import environment
+from harness import environment, read_json
 
 from discatlas.tables import read_columns
 from places import ROOT
@@ -54,6 +54,21 @@ def test_phase_space_is_that_of_astropy(results):
     assert np.allclose(ours["R_kpc"], np.hypot(X, Y), rtol=0, atol=1e-9 * 8)
     assert np.allclose(ours["v_phi_kms"], (vX * Y - vY * X) / np.hypot(X, Y), rtol=0, atol=1e-9 * 240)
     assert abs(np.median(ours["v_phi_kms"]) - 230) < 2
+
+
+def test_oort_constants_are_the_known_ones_by_every_route(results):
+    """A = 15.6 +- 1, B = -12.5 +- 1 from proper motions at 0.3 to 2 kpc; the field of the clusters agrees."""
+    fits = results / "fits/hunt2023"
+    routes = {route["route"]: route for route in read_json(fits / "rotation_curve_clusters.json")["routes"]}
+    assert routes["proper motions"]["selection"]["distance_limits_kpc"] == [0.3, 2.0]
+    assert len(routes) == 4
+    for name, route in routes.items():
+        assert abs(route["A_kms_kpc"] - 15.6) < (1.0 if name == "proper motions" else 1.5), name
+        assert abs(route["B_kms_kpc"] + 12.5) < 1.0, name
+    field = read_columns(fits / "velocity_field_clusters.parquet")
+    assert (field["quality"] == "good").sum() > 500
+    assert len(list((results / "figures/hunt2023").glob("velocity_field_clusters-*.png"))) == 9
+    assert (results / "figures/hunt2023/rotation_curve_clusters.pdf").exists()
 
 
 def test_metallicity_falls_outwards_as_published(results):

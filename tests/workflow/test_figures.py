@@ -7,8 +7,11 @@ from discatlas.plotting.audit import audit_figure
 from discatlas.plotting.cells import map_facts
 from discatlas.plotting.cut_flow import draw_cut_flow_figure
 from discatlas.plotting.maps import draw_map_figure
+from discatlas.plotting.nodes import field_facts
 from discatlas.plotting.profiles import Background, draw_profile_figure
+from discatlas.plotting.velocity_field import DIMENSIONLESS, draw_field_page
 from discatlas.tables import read_columns, read_provenance
+from discatlas.velocity_field.pages import PAGES
 from places import ROOT
 
 pytestmark = pytest.mark.xdist_group("reruns")  # they share its finished run
@@ -51,3 +54,16 @@ def test_profile_and_cut_flows(baseline):
     for sample in ("gaia_rvs", "apogee_giants", "lamost_hot", "sdssv_ob", "analytic", "tiny_file"):
         rows = read_columns(results / f"samples/cut_flow_{sample}.parquet")
         assert audit_figure(draw_cut_flow_figure(rows, "a sample")) == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_of_the_velocity_field(baseline, page):
+    results = baseline[0] / "atlas/results"
+    path = next((results / "fits").glob("*/velocity_field_taylor.parquet"))
+    figures = results / "figures" / path.parent.name
+    facts = field_facts(read_provenance(path), path.name)
+    figure = draw_field_page(page, read_columns(path), facts, 1.0, "a field", 96.0, path.name)
+    assert audit_figure(figure, DIMENSIONLESS) == []
+    for kind in ("pdf", "png"):
+        assert (figures / f"velocity_field_taylor-{page}.{kind}").stat().st_size > 1000
+        assert (figures / f"rotation_curve_taylor.{kind}").stat().st_size > 1000

@@ -1,21 +1,20 @@
 """The fits on a small analytic disc: tables whole, and Oort's constants those of the simulation."""
 
 import pytest
-from harness import read_json, run
+from harness import read_json
 
 from discatlas.tables import read_columns
 
-pytestmark = pytest.mark.xdist_group("bad_input")
+pytestmark = pytest.mark.xdist_group("reruns")  # it looks at their finished run
 
 
-def test_velocity_field_and_oort_constants(tmp_path):
-    run(tmp_path, "fits")
-    fits = tmp_path / "results/fits/analytic"
+def test_velocity_field_and_oort_constants(baseline):
+    fits = next((baseline[0] / "atlas/results/fits").glob("*/velocity_field_taylor.parquet")).parent
     field = read_columns(fits / "velocity_field_taylor.parquet")
     good = field["quality"] == "good"
     assert good.sum() > 20
     assert all(abs(field["v_phi_0_kms"][good] - 224) < 25)
-    assert read_columns(fits / "rotation_curve_taylor.parquet")["v_mean_kms"].size == 4
+    assert read_columns(fits / "rotation_curve_taylor.parquet")["v_mean_kms"].size >= 4
     routes = {route["route"]: route for route in read_json(fits / "rotation_curve_taylor.json")["routes"]}
     # a nearly flat curve: A and B are close to v/2R = 13.8 and its opposite
     for route in routes.values():

@@ -8,7 +8,10 @@ from harness import overlay, planned
 
 pytestmark = pytest.mark.xdist_group("reruns")
 
-ALL_PLOTS = {"plot_cut_flow": 2, "plot_map": 5, "plot_profile": 1}
+FIELD_PLOTS = {"plot_velocity_field": 1, "plot_rotation_curve": 1}
+FIELD = {"bin_phase_space_cells": 1, "fit_velocity_field": 1, "fit_rotation_curve": 1} | FIELD_PLOTS
+CURVE = {"fit_rotation_curve": 1, "plot_rotation_curve": 1}
+ALL_PLOTS = {"plot_cut_flow": 2, "plot_map": 5, "plot_profile": 1} | FIELD_PLOTS
 FROM_FILE = {"convert_phase_space": 1, "bin_map": 1, "plot_map": 1}
 FROM_FILE_SAMPLE = {"clean_sample": 1, "plot_cut_flow": 1} | FROM_FILE
 FROM_DISC = {
@@ -20,7 +23,7 @@ FROM_DISC = {
     "check_statistic": 1,
     "check_simulation": 1,
     "check_atlas": 1,
-}
+} | FIELD
 ALL_MAPS = {
     "bin_map": 7,
     "plot_map": 5,
@@ -58,6 +61,8 @@ CONFIG_EDITS = {
         {"simulate_galaxy": 1, "clean_sample": 1, "plot_cut_flow": 1} | FROM_DISC,
     ),
     "unit of a column": ("catalogues: {tiny_file: {date: '2026'}}", {"clean_catalogue": 1} | FROM_FILE_SAMPLE),
+    "edge of the cells of the velocity field": ("velocity_fields: {taylor: {cell_kpc: 0.25}}", FIELD),
+    "width of the bins of the rotation curve": ("velocity_fields: {taylor: {R_step_kpc: 0.25}}", CURVE),
     "cores of a job": ("threads: 1", {}),
     "fewer samples": ("atlas: {samples: [tiny_file]}", {"check_atlas": 1}),
     "downloads, of which there are none": ("downloads: {attempts: 2}", {}),
@@ -83,13 +88,18 @@ def edited(path, text):
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
-EVERYTHING_CLEANED = {"clean_sample": 2, "plot_cut_flow": 2, "convert_phase_space": 2, "check_statistic": 1} | ALL_MAPS
+EVERYTHING_CLEANED = (
+    {"clean_sample": 2, "plot_cut_flow": 2, "convert_phase_space": 2, "check_statistic": 1} | ALL_MAPS | FIELD
+)
 LIBRARY_EDITS = {
     "plotting/style.py": ALL_PLOTS,
     "plotting/cut_flow.py": {"plot_cut_flow": 2},
     "plotting/profiles.py": {"plot_profile": 1},
     "publish.py": {"tabulate_profile": 1},
-    "maps/likelihood.py": ALL_MAPS,
+    "maps/likelihood.py": ALL_MAPS | CURVE,
+    "velocity_field/oort.py": {name: n for name, n in FIELD.items() if name != "bin_phase_space_cells"},
+    "velocity_field/rotation.py": CURVE,
+    "plotting/field_profiles.py": {"plot_velocity_field": 1},
     "checks.py": {"check_statistic": 1, "check_simulation": 1, "check_atlas": 1},
     "cleaning.py": EVERYTHING_CLEANED,
     "velocities.py": EVERYTHING_CLEANED,

@@ -1,7 +1,8 @@
 """Results held against what they must be: value, expectation, source, pass.
 
 INPUTS   results/phase_space/{sample}.parquet, results/checks/*.json
-OUTPUTS  results/checks/statistic_{check}.json, results/checks/atlas.json
+         for velocity_field_{check} the fit, its cells and results/catalogues/truth/{catalogue}.parquet
+OUTPUTS  results/checks/statistic_{check}.json, velocity_field_{check}.json, atlas.json
 """
 
 
@@ -32,6 +33,44 @@ rule check_statistic:
         "../../envs/catalogue.yaml"
     script:
         "../scripts/check_statistic.py"
+
+
+rule check_velocity_field:
+    """A velocity field against the one that the true positions and velocities of the same stars give."""
+    input:
+        field=check_input("velocity_fields", "results/fits/{sample}/velocity_field_{field}.parquet"),
+        cells=check_input("velocity_fields", "results/maps/{sample}/phase_space_cells_{field}.parquet"),
+        stars=check_input("velocity_fields", "results/phase_space/{sample}.parquet"),
+        truth=check_input("velocity_fields", "results/catalogues/truth/{catalogue}.parquet"),
+    output:
+        result="results/checks/velocity_field_{check}.json",
+    params:
+        radius_kpc=lambda wildcards: config["velocity_fields"][of_check("velocity_fields", "field")(wildcards)][
+            "radius_kpc"
+        ],
+        against=of_check("velocity_fields", "against"),
+        model=lambda wildcards: (
+            config["galaxies"][
+                config["catalogues"][check_input("velocity_fields", "{catalogue}")(wildcards)]["galaxy"]
+            ]
+            if of_check("velocity_fields", "against")(wildcards) == "mean"
+            else None
+        ),
+        tolerance=of_check("velocity_fields", "tolerance"),
+        library=library("check_velocity_field"),
+    wildcard_constraints:
+        check=one_of(config["checks"]["velocity_fields"]),
+    log:
+        "logs/check_velocity_field/{check}.log",
+    benchmark:
+        "benchmarks/check_velocity_field/{check}.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    conda:
+        "../../envs/simulation.yaml"
+    script:
+        "../scripts/check_velocity_field.py"
 
 
 rule check_atlas:

@@ -20,6 +20,7 @@ from discatlas.errors import DiscatlasError
 from discatlas.files import write_text
 from discatlas.record import run_record
 from discatlas.runtime import set_environment
+from discatlas.velocity_field.pages import PAGES
 
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
 

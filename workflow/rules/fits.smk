@@ -21,6 +21,7 @@ rule fit_velocity_field:
         min_trust=of_field("min_trust"),
         max_condition=of_field("max_condition"),
         weighted=of_field("weighted"),
+        errors=of_field("errors"),
         R0_kpc=lambda wildcards: solar_set(wildcards)["R0_kpc"],
         z_sun_kpc=lambda wildcards: solar_set(wildcards)["z_sun_kpc"],
         library=library("fit_velocity_field"),
@@ -30,7 +31,7 @@ rule fit_velocity_field:
         "benchmarks/fit_velocity_field/{sample}/{field}.tsv"
     threads: config["threads"]
     resources:
-        mem_mb=2000,
+        mem_mb=lambda wildcards: 2000 if of_field("cell_kpc")(wildcards) else 8000,
     conda:
         "../../envs/maps.yaml"
     script:
@@ -64,7 +65,7 @@ rule fit_rotation_curve:
         "benchmarks/fit_rotation_curve/{sample}/{field}.tsv"
     threads: config["threads"]
     resources:
-        mem_mb=4000,
+        mem_mb=2500,
     conda:
         "../../envs/maps.yaml"
     script:

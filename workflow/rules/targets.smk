@@ -35,7 +35,9 @@ HR_COLUMNS = ({"teff_K", "logg_dex"}, {"phot_g_mean_mag", "phot_bp_mean_mag", "p
 SURVEYS = [
     sample
     for sample in SAMPLES
-    if any(needed <= set(config["catalogues"][config["samples"][sample]["catalogue"]]["columns"]) for needed in HR_COLUMNS)
+    if any(
+        needed <= set(config["catalogues"][config["samples"][sample]["catalogue"]]["columns"]) for needed in HR_COLUMNS
+    )
 ]
 FIGURES += [
     f"results/figures/{page}.{kind}"
@@ -54,6 +56,12 @@ FITS = [
     for sample, name in FIELDS
     for kind in ("velocity_field", "rotation_curve")
 ]
+FIGURES += [
+    f"results/figures/{sample}/{figure}.{kind}"
+    for sample, name in FIELDS
+    for figure in [f"rotation_curve_{name}", *(f"velocity_field_{name}-{page}" for page in PAGES)]
+    for kind in ("pdf", "png")
+]
 CHECKS = [
     f"results/checks/{rule}_{check}.json"
     for kind, rule in (
@@ -62,6 +70,7 @@ CHECKS = [
         ("map_truths", "map_truth"),
         ("gradient_truths", "gradient_truth"),
         ("mean_fields", "mean_field"),
+        ("velocity_fields", "velocity_field"),
     )
     for check in checks_of(kind)
 ]

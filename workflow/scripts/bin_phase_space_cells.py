@@ -106,9 +106,15 @@ def _check_counts(counts: dict[str, int]) -> None:
     if not counts:
         raise DiscatlasError("the table has no rows")
     if not counts["used"]:
+        hints = {
+            "outside": "enlarge half_width_kpc or Z_max_kpc, or check the sample's Sun",
+            "without_velocity": "the field needs six dimensions: check the sample's columns and cuts for radial velocities",
+            "too_fast": "raise max_speed_kms, or check the units of the velocities",
+        }
+        most = max(hints, key=lambda reason: counts[reason])
         raise DiscatlasError(
             f"none of {counts['read']:,} stars is left: {counts['outside']:,} outside half_width_kpc and Z_max_kpc, "
-            f"{counts['without_velocity']:,} without velocity, {counts['too_fast']:,} beyond max_speed_kms"
+            f"{counts['without_velocity']:,} without velocity, {counts['too_fast']:,} beyond max_speed_kms; {hints[most]}"
         )
 
 

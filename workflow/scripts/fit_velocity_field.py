@@ -13,10 +13,11 @@ from discatlas.errors import DiscatlasError
 from discatlas.frames import Sun, cylindrical_position
 from discatlas.runtime import script_log, use_threads
 from discatlas.tables import TableWriter, read_columns, read_provenance
-from discatlas.velocity_field import COMPONENTS, PREFIXES, TERMS, coefficient_column
+from discatlas.velocity_field import COMPONENTS, N_LINEAR, PREFIXES, TERMS, coefficient_column
 from discatlas.velocity_field.cells import ERRORS, POSITIONS, VELOCITIES
-from discatlas.velocity_field.nodes import Neighbourhood, NodeFits, fit_nodes, node_grid, sort_cells
-from discatlas.velocity_field.oort import CONSTANTS, oort_constants
+from discatlas.velocity_field.hemispheres import north_minus_south, sort_hemispheres
+from discatlas.velocity_field.nodes import NodeFits, fit_nodes, node_grid, sort_cells
+from discatlas.velocity_field.oort import CONSTANTS, TENSORS, milne_tensors, oort_constants
 
 log = logging.getLogger(__name__)
 NODES_AT_ONCE = 4096
@@ -52,6 +53,7 @@ def run(
     min_trust: int,
     max_condition: float,
     weighted: bool,
+    errors: str,
     R0_kpc: float,
     z_sun_kpc: float,
     threads: int,
@@ -59,9 +61,11 @@ def run(
     """Write the velocity field, one row per radius and node (contract ``velocity_field``).
 
     The nodes lie in the plane on a square grid about the Sun. Those at R < `R_min_kpc`, with fewer than `min_fit` cells,
-    or with a condition number beyond `max_condition` are marked and have no coefficients. With `weighted` each cell
+    or with a condition number beyond `max_condition` are marked and have no coefficients. The differences of the
+    hemispheres are empty also where one of them has fewer than half of `min_fit` cells. With `weighted` each cell
     counts by its velocity errors^-2, and cells that lack an error of any component are left out. That needs cells of 30
     stars or more: errors estimated from 3 stars make fits scatter twice as much, with standard errors under half of that.
+    `errors` is robust (cells scatter differently) or akhmetov2024 (all alike, as in the paper): see `fit_nodes`.
 
     Raises
     ------
@@ -70,13 +74,7 @@ def run(
         node that can be fitted.
     """
     use_threads(threads)
-    X_sun = Sun(R0_kpc, z_sun_kpc, (0.0, 0.0, 0.0), "position only").position_kpc[0]
-    if (2 * half_width_kpc / spacing_kpc + 1) ** 2 > MAX_NODES:
-        raise DiscatlasError(
-            f"spacing_kpc = {spacing_kpc:g} over half_width_kpc = {half_width_kpc:g} gives more than {MAX_NODES:,} "
-            "nodes; take a wider spacing"
-        )
-    X, Y = node_grid(half_width_kpc, spacing_kpc, X_sun)
+    X, Y = _nodes(half_width_kpc, spacing_kpc, Sun(R0_kpc, z_sun_kpc, (0.0, 0.0, 0.0), "position only"))
     positions, velocities, weights, n_left = _read_cells(cells, weighted)
     limits = _Limits(R_min_kpc, min_fit, min_trust, max_condition)
     provenance = asdict(limits) | {
@@ -84,13 +82,14 @@ def run(
         "grid": {"half_width_kpc": half_width_kpc, "spacing_kpc": spacing_kpc},
         "sun": {"R0_kpc": R0_kpc, "z_sun_kpc": z_sun_kpc},
         "weighted": weighted,
+        "errors": errors,
         "n_cells": {"used": len(positions), "without_errors": n_left},
         "cells": read_provenance(cells),
     }
     largest, n_fitted = 0, 0
     with TableWriter(field, load_contract("velocity_field"), None, provenance) as writer:
         for radius in radii_kpc:
-            for columns in _fit_radius(sort_cells(positions, velocities, weights, radius), X, Y, limits):
+            for columns in _fit_radius((positions, velocities, weights), radius, X, Y, limits, errors == "robust"):
                 writer.write(columns)
                 largest = max(largest, int(columns["n_cells"].max()))
                 n_fitted += int(np.isin(columns["quality"], FITTED).sum())
@@ -99,15 +98,37 @@ def run(
     log.info(f"{field}: {n_fitted:,} fits at {X.size:,} nodes and {len(radii_kpc)} radii to {len(positions):,} cells")
 
 
-def _fit_radius(cells: Neighbourhood, X: NDArray, Y: NDArray, limits: _Limits) -> Iterator[dict[str, NDArray]]:
+def _nodes(half_width_kpc: float, spacing_kpc: float, sun: Sun) -> tuple[NDArray, NDArray]:
+    """Return X and Y of the nodes, unless they are too many."""
+    if (2 * half_width_kpc / spacing_kpc + 1) ** 2 > MAX_NODES:
+        raise DiscatlasError(
+            f"spacing_kpc = {spacing_kpc:g} over half_width_kpc = {half_width_kpc:g} gives more than {MAX_NODES:,} "
+            "nodes; take a wider spacing"
+        )
+    return node_grid(half_width_kpc, spacing_kpc, sun.position_kpc[0])
+
+
+def _fit_radius(
+    cells: tuple[NDArray, NDArray, NDArray | None],
+    radius: float,
+    X: NDArray,
+    Y: NDArray,
+    limits: _Limits,
+    robust: bool,
+) -> Iterator[dict[str, NDArray]]:
     """Yield the columns of the table for one radius, some nodes at a time."""
+    both, halves = sort_cells(*cells, radius), sort_hemispheres(*cells, radius)
     for first in range(0, X.size, NODES_AT_ONCE):
         block = slice(first, first + NODES_AT_ONCE)
-        fits = fit_nodes(cells, X[block], Y[block], limits.min_fit)
+        fits = fit_nodes(both, X[block], Y[block], limits.min_fit, robust=robust)
         R, phi = cylindrical_position(X[block], Y[block])
         quality = limits.judge(R, fits)
+        columns = _fit_columns(R, phi, fits)
+        for order, parts in north_minus_south(halves, X[block], Y[block], limits.min_fit, robust).items():
+            columns |= _difference_columns(*parts, order)
+        fitted = np.isin(quality, FITTED)
         yield {
-            "radius_kpc": np.full(R.size, cells.radius_kpc),
+            "radius_kpc": np.full(R.size, radius),
             "node": np.arange(first, first + R.size),
             "X_kpc": X[block],
             "Y_kpc": Y[block],
@@ -116,7 +137,7 @@ def _fit_radius(cells: Neighbourhood, X: NDArray, Y: NDArray, limits: _Limits) -
             "n_cells": fits.n_cells,
             "condition": np.where(quality == "inner", np.nan, fits.condition),
             "quality": quality.astype(object),
-        } | _fit_columns(R, quality, fits)
+        } | {name: np.where(fitted, values, np.nan) for name, values in columns.items()}
 
 
 def _read_cells(cells: Path, weighted: bool) -> tuple[NDArray, NDArray, NDArray | None, int]:
@@ -136,8 +157,8 @@ def _read_cells(cells: Path, weighted: bool) -> tuple[NDArray, NDArray, NDArray 
     return positions[known], velocities[known], errors[known] ** -2, int((~known).sum())
 
 
-def _fit_columns(R: NDArray, quality: NDArray, fits: NodeFits) -> dict[str, NDArray]:
-    """Return coefficients, Oort's constants and north minus south, each with its error; NaN where there is no fit."""
+def _fit_columns(R: NDArray, phi_deg: NDArray, fits: NodeFits) -> dict[str, NDArray]:
+    """Return coefficients, Oort's constants and the tensors of the linear field, each with its error."""
     columns = {}
     for order, expansion in ((2, fits.quadratic), (1, fits.linear)):
         prefix, errors = PREFIXES[order], expansion.errors
@@ -147,15 +168,28 @@ def _fit_columns(R: NDArray, quality: NDArray, fits: NodeFits) -> dict[str, NDAr
                 columns |= {name: expansion.coefficients[:, c, t], error_column(name): errors[:, c, t]}
             columns[f"{prefix}{component}_residual_kms"] = expansion.residual[:, c]
         with np.errstate(divide="ignore", invalid="ignore"):  # a node on the axis
-            values, value_errors = oort_constants(R, expansion.coefficients, expansion.covariance)
-        for k, constant in enumerate(CONSTANTS):
-            name = f"{prefix}{constant}_kms_kpc"
-            columns |= {name: values[:, k], error_column(name): value_errors[:, k]}
+            constants = oort_constants(R, expansion.coefficients, expansion.covariance)
+        columns |= _with_errors([f"{prefix}{name}_kms_kpc" for name in CONSTANTS], *constants)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        tensors = milne_tensors(R, phi_deg, fits.linear.coefficients, fits.linear.covariance)
+    return columns | _with_errors([f"{name}_kms_kpc" for name in TENSORS], *tensors)
+
+
+def _difference_columns(difference: NDArray, error: NDArray, order: int) -> dict[str, NDArray]:
+    """Return north minus south: of the mean velocities (order 0), or of the linear expansions of the hemispheres."""
+    columns = {}
     for c, component in enumerate(COMPONENTS):
-        name = f"north_minus_south_{component}_kms"
-        columns |= {name: fits.north_minus_south[:, c], error_column(name): fits.north_minus_south_error[:, c]}
-    fitted = np.isin(quality, FITTED)
-    return {name: np.where(fitted, values, np.nan) for name, values in columns.items()}
+        names = [coefficient_column(component, term, 2) for term in TERMS[:N_LINEAR]] if order else [f"{component}_kms"]
+        columns |= _with_errors([f"north_minus_south_{name}" for name in names], difference[:, c], error[:, c])
+    return columns
+
+
+def _with_errors(names: list[str], values: NDArray, errors: NDArray) -> dict[str, NDArray]:
+    """Return columns from arrays of shape (n, k) of k values and their errors."""
+    parts = {name: (values[:, k], errors[:, k]) for k, name in enumerate(names)}
+    return {
+        key: part for name, pair in parts.items() for key, part in zip((name, error_column(name)), pair, strict=True)
+    }
 
 
 def _explain(cells: Path, positions: NDArray, X: NDArray, largest: int, radius: float, min_fit: int) -> str:
@@ -190,6 +224,7 @@ if __name__ == "__main__":
             min_trust=snakemake.params.min_trust,
             max_condition=snakemake.params.max_condition,
             weighted=snakemake.params.weighted,
+            errors=snakemake.params.errors,
             R0_kpc=snakemake.params.R0_kpc,
             z_sun_kpc=snakemake.params.z_sun_kpc,
             threads=snakemake.threads,

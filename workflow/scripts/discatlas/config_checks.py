@@ -214,6 +214,23 @@ def _check_checks(config: Config) -> Iterator[str]:
             if check["sample"] in made:
                 yield from _check_simulation(config, kind, f"checks.{kind}.{name}", check)
 
+    for name, check in config["checks"]["velocity_fields"].items():
+        if check["sample"] in made:
+            yield from _check_field_truth(config, f"checks.velocity_fields.{name}", check)
+
+
+def _check_field_truth(config: Config, where: str, check: Config) -> Iterator[str]:
+    """Check the comparison of a velocity field with the truth: the field is made for the sample, whose truth is known."""
+    catalogue = config["catalogues"][config["samples"][check["sample"]]["catalogue"]]
+    if catalogue["source"] != "simulation":
+        yield f"{where}.sample: catalogue {config['samples'][check['sample']]['catalogue']!r} is not a simulation"
+    elif check["against"] == "mean" and config["galaxies"][catalogue["galaxy"]]["kind"] != "mean_field":
+        yield f"{where}.against: galaxy {catalogue['galaxy']!r} has no mean field that is known; its kind is orbits"
+    fields = config["velocity_fields"]
+    yield from _known(f"{where}.field", check["field"], fields, "velocity field")
+    if check["field"] in fields and check["sample"] not in fields[check["field"]]["samples"]:
+        yield f"{where}.field: {check['field']!r} is not made for sample {check['sample']!r}; add it to velocity_fields.{check['field']}.samples"
+
 
 def _check_simulation(config: Config, kind: str, where: str, check: Config) -> Iterator[str]:
     """Check one comparison with a truth: the sample is simulated, and what is compared is there."""

@@ -17,6 +17,7 @@ from discatlas.frames import cartesian_position
 from discatlas.simulation.mean_field import MeanFieldModel
 from discatlas.velocity_field import COMPONENTS, TERMS
 from discatlas.velocity_field.cells import ERRORS, POSITIONS, VELOCITIES, CubeSums, Window
+from discatlas.velocity_field.hemispheres import north_minus_south, sort_hemispheres
 from discatlas.velocity_field.nodes import Expansion, fit_nodes, sort_cells
 from discatlas.velocity_field.oort import CONSTANTS, SUMMANDS, oort_constants
 
@@ -67,14 +68,15 @@ def draw(
         cells = average(stars, WINDOW, cell_kpc, min_stars)
         positions, velocities = (np.column_stack([cells[name] for name in names]) for names in (POSITIONS, VELOCITIES))
         weights = np.column_stack([cells[name] for name in ERRORS]) ** -2 if weighted else None
-    fits = fit_nodes(sort_cells(positions, velocities, weights, RADIUS_KPC), *NODE, 1)
     what = (STARS if cell_kpc is None else CELLS) + (", weighted" if weighted else "")
     if order is None:
-        difference, error = fits.north_minus_south[0], fits.north_minus_south_error[0]
+        halves = sort_hemispheres(positions, velocities, weights, RADIUS_KPC)
+        difference, error = (part[0, :, 0] for part in north_minus_south(halves, *NODE, 1, robust=True)[0])
         return {
             Key(what, f"north minus south {c}"): symmetric(difference[k], error[k], 0.0)
             for k, c in enumerate(COMPONENTS)
         }
+    fits = fit_nodes(sort_cells(positions, velocities, weights, RADIUS_KPC), *NODE, 1)
     rows = {}
     if order == 2:
         rows |= _expansion(f"{what}, second order", fits.quadratic)

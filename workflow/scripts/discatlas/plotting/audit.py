@@ -67,8 +67,9 @@ def _label_problems(ax: Axes, allowed: set[str]) -> Iterator[str]:
     wanted = {"x": ax.get_xlabel(), "y": ax.get_ylabel()}
     if is_colour_bar(ax):
         wanted = {"colour-bar": ax.get_ylabel() or ax.get_xlabel()}
-    elif _is_stacked(ax):
-        wanted.pop("x")  # the panel below carries the label
+    else:
+        # in a grid of panels the lowest and the leftmost carry the labels
+        wanted = {which: label for which, label in wanted.items() if label or not _is_labelled_elsewhere(ax, which)}
     for which, label in wanted.items():
         if not label.strip():
             yield f"no {which} label"
@@ -78,18 +79,20 @@ def _label_problems(ax: Axes, allowed: set[str]) -> Iterator[str]:
             yield f"{which} label {label!r} has no unit in brackets"
 
 
-def _is_stacked(ax: Axes) -> bool:
-    """Whether the panel stands directly on another one that has the same x axis and labels it."""
-    if ax.xaxis.get_tick_params(which="major").get("labelbottom", True):
+def _is_labelled_elsewhere(ax: Axes, which: str) -> bool:
+    """Whether the axis shows no numbers, and a panel below (x) or to the left (y) with the same limits is labelled."""
+    axis, shown = (ax.xaxis, "labelbottom") if which == "x" else (ax.yaxis, "labelleft")
+    if axis.get_tick_params(which="major").get(shown, True):
         return False
-    box = ax.get_position()
-    others = [(other, other.get_position()) for other in ax.figure.axes if other is not ax]
-    return any(
-        np.allclose([box.x0, box.x1, box.y0], [below.x0, below.x1, below.y1], atol=0.01)
-        and ax.get_xlim() == other.get_xlim()
-        and bool(other.get_xlabel())
-        for other, below in others
-    )
+    across, along = (0, 1) if which == "x" else (1, 0)
+    box = ax.get_position().get_points()
+    for other in ax.figure.axes:
+        theirs, their_axis = other.get_position().get_points(), (other.xaxis if which == "x" else other.yaxis)
+        aligned = np.allclose(box[:, across], theirs[:, across], atol=0.01) and theirs[0, along] < box[0, along]
+        same_limits = np.array_equal(axis.get_view_interval(), their_axis.get_view_interval())
+        if other is not ax and aligned and same_limits and their_axis.get_label_text():
+            return True
+    return False
 
 
 def _mappables(ax: Axes) -> list[ScalarMappable]:

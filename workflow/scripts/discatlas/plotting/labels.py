@@ -32,7 +32,13 @@ SYMBOLS = {
 }
 SUBSCRIPTS = {"v_R": "R", "v_phi": r"\varphi", "v_Z": "Z", "v_X": "X", "v_Y": "Y"}  # of a velocity dispersion
 SIGNED = ("v_R", "v_Z", "v_X", "v_Y", "Y", "Z")  # quantities whose zero has a meaning: rest, or the plane
-UNITS = {"km / s": "km s$^{-1}$", "kpc km / s": "kpc km s$^{-1}$", "mas / yr": "mas yr$^{-1}$"}
+UNITS = {
+    "km / s": "km s$^{-1}$",
+    "km / (s kpc)": "km s$^{-1}$ kpc$^{-1}$",
+    "km / (s kpc2)": "km s$^{-1}$ kpc$^{-2}$",
+    "kpc km / s": "kpc km s$^{-1}$",
+    "mas / yr": "mas yr$^{-1}$",
+}
 COUNT = "number of"  # axis labels that begin so need no unit
 _CONTRACTS = ("phase_space", "sample", "catalogue")
 

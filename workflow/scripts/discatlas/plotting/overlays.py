@@ -11,7 +11,7 @@ from discatlas.arms import Arm, arm_locus
 from discatlas.plotting.style import TINY_PT
 from discatlas.plotting.wrapping import MM_PER_PT
 
-_HALO = [patheffects.withStroke(linewidth=1.5, foreground="white")]
+HALO = [patheffects.withStroke(linewidth=1.5, foreground="white")]
 _GUIDE = {"color": "0.25", "linewidth": 0.35, "zorder": 3}
 
 
@@ -70,7 +70,7 @@ class LabelPlacer:
                 best, best_cost, best_box = point, cost, box
         if best is not None:
             self._boxes.append(best_box)
-            self.ax.text(*best, text, fontsize=TINY_PT, ha="center", va="center", path_effects=_HALO, zorder=6)
+            self.ax.text(*best, text, fontsize=TINY_PT, ha="center", va="center", path_effects=HALO, zorder=6)
 
     def _taken(self, box: NDArray[np.float64]) -> bool:
         return any(np.all(box[:2] < other[2:] + 0.4) and np.all(box[2:] > other[:2] - 0.4) for other in self._boxes)
@@ -97,8 +97,8 @@ def _inside(ax: Axes, points: NDArray[np.float64]) -> NDArray[np.bool_]:
     return (points[:, 0] > x0) & (points[:, 0] < x1) & (points[:, 1] > y0) & (points[:, 1] < y1)
 
 
-def draw_circles(ax: Axes, placer: LabelPlacer, step_kpc: float = 2.0) -> None:
-    """Draw circles of constant Galactocentric radius every `step_kpc`, labelled near the lower edge."""
+def draw_circles(ax: Axes, placer: LabelPlacer | None, step_kpc: float = 2.0) -> None:
+    """Draw circles of constant Galactocentric radius every `step_kpc`, labelled near the lower edge if a placer is given."""
     corners = [np.hypot(x, y) for x in ax.get_xlim() for y in ax.get_ylim()]
     angle = np.linspace(-np.pi, np.pi, 1441)
     for R_kpc in np.arange(step_kpc, max(corners), step_kpc):
@@ -107,7 +107,8 @@ def draw_circles(ax: Axes, placer: LabelPlacer, step_kpc: float = 2.0) -> None:
         if not len(seen):
             continue
         ax.plot(points[:, 0], points[:, 1], linestyle=(0, (4, 3)), **_GUIDE)
-        placer.place(f"{R_kpc:g} kpc", seen[np.argsort(seen[:, 1], kind="stable")][::4])
+        if placer is not None:
+            placer.place(f"{R_kpc:g} kpc", seen[np.argsort(seen[:, 1], kind="stable")][::4])
 
 
 def draw_longitudes(ax: Axes, placer: LabelPlacer, sun: dict[str, float], step_deg: int = 30) -> None:
@@ -129,7 +130,7 @@ def draw_longitudes(ax: Axes, placer: LabelPlacer, sun: dict[str, float], step_d
 def draw_centre(ax: Axes) -> None:
     """Mark the Galactic centre where it lies in the panel."""
     if _inside(ax, np.zeros((1, 2)))[0]:
-        ax.plot([0.0], [0.0], "+", color="black", markersize=5, markeredgewidth=0.8, zorder=7, path_effects=_HALO)
+        ax.plot([0.0], [0.0], "+", color="black", markersize=5, markeredgewidth=0.8, zorder=7, path_effects=HALO)
 
 
 def draw_arms(ax: Axes, axes: Sequence[str], arms: Sequence[Arm], placer: LabelPlacer | None) -> None:

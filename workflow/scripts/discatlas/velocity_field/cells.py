@@ -91,6 +91,11 @@ class CubeSums:
         """Add stars: positions (X, Y, Z) [kpc] and velocities (v_R, v_phi, v_Z) [km/s], each of shape (n, 3)."""
         _add_stars(positions, velocities, self.cell_kpc, self.first, self.shape, self.counts, self._sums)
 
+    def numbers(self, positions: Array) -> NDArray[np.int64]:
+        """Return the number of the cube of each star, as `add` counts it."""
+        steps = np.floor(positions / self.cell_kpc).astype(np.int64) - self.first
+        return (steps[:, 0] * self.shape[1] + steps[:, 1]) * self.shape[2] + steps[:, 2]
+
     def columns(self, min_stars: int) -> dict[str, NDArray]:
         """Return the columns of the contract ``phase_space_cells`` for all cubes of at least `min_stars` stars.
 

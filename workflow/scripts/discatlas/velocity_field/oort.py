@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 CONSTANTS = ("A", "B", "C", "K")
+_ELEMENTS = [("deformation", i, j) for i, j in ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))]
+_ELEMENTS += [("rotation", i, j) for i, j in ((0, 1), (0, 2), (1, 2))]
+TENSORS = tuple(f"{half}_{'XYZ'[i]}{'XYZ'[j]}" for half, i, j in _ELEMENTS)
 # twice each constant, as factors of (v_R/R, dv_R/dR, (1/R) dv_R/dphi) and of the same three of v_phi
 SUMMANDS = np.array(
     [
@@ -38,9 +41,29 @@ def oort_constants(R_kpc: Array, coefficients: Array, covariance: Array) -> tupl
     """
     factors = 0.5 * np.broadcast_to(SUMMANDS, (R_kpc.size, *SUMMANDS.shape)).copy()
     factors[..., 0] /= R_kpc[:, None, None]
-    value = np.einsum("nkct,nct->nk", factors, coefficients[:, :2, :3])
-    variance = np.einsum("nkct,nctu,nkcu->nk", factors, covariance[:, :2, :3, :3], factors)
-    return value, np.sqrt(variance)
+    return _linear_combinations(factors, coefficients[:, :2, :3], covariance[:, :2, :3, :3])
+
+
+def _linear_combinations(factors: Array, coefficients: Array, covariance: Array) -> tuple[Array, Array]:
+    """Return sums of coefficients (n, c, t) times factors (n, k, c, t) with standard errors, each of shape (n, k)."""
+    value = np.einsum("nkct,nct->nk", factors, coefficients)
+    return value, np.sqrt(np.einsum("nkct,nctu,nkcu->nk", factors, covariance, factors))
+
+
+def milne_tensors(R_kpc: Array, phi_deg: Array, coefficients: Array, covariance: Array) -> tuple[Array, Array]:
+    """Return the tensors of the linear field in the axes (X, Y, Z) and their errors [km/s/kpc], each of shape (n, 9).
+
+    The order is that of `TENSORS`: six elements of the deformation, then three of the rotation. Arguments as those of
+    `oort_constants`, with phi of the nodes; of the coefficients 0, R, phi, Z (and more, unused) of all three components.
+    """
+    factors = np.empty((R_kpc.size, len(TENSORS), 3, 4))
+    for c, t in np.ndindex(3, 4):  # the elements are linear in the coefficients
+        unit = np.zeros((R_kpc.size, 3, 4))
+        unit[:, c, t] = 1.0
+        gradient = cartesian_gradient(velocity_gradient(R_kpc, unit), phi_deg)
+        halves = {"deformation": deformation_tensor(gradient), "rotation": rotation_tensor(gradient)}
+        factors[:, :, c, t] = np.stack([halves[half][:, i, j] for half, i, j in _ELEMENTS], axis=1)
+    return _linear_combinations(factors, coefficients[:, :, :4], covariance[:, :, :4, :4])
 
 
 def velocity_gradient(R_kpc: Array, linear: Array) -> Array:

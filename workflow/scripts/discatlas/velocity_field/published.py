@@ -54,7 +54,21 @@ def read_rotation_curves(path: Path) -> dict[str, NDArray[np.float64]]:
     DiscatlasError
         If the file is missing, lacks a column, holds what is no number, or its radii do not grow.
     """
-    names = ["R_kpc", *(f"v_{curve}{part}_kms" for curve in CURVES for part in ("", "_error"))]
+    return _read_columns(path, ["R_kpc", *(f"v_{curve}{part}_kms" for curve in CURVES for part in ("", "_error"))])
+
+
+def read_circular_velocity(path: Path) -> dict[str, NDArray[np.float64]]:
+    """Return a published circular velocity: ``R_kpc``, ``v_c_kms``, ``v_c_error_lo_kms`` and ``v_c_error_hi_kms``.
+
+    Raises
+    ------
+    DiscatlasError
+        As `read_rotation_curves`.
+    """
+    return _read_columns(path, ["R_kpc", "v_c_kms", "v_c_error_lo_kms", "v_c_error_hi_kms"])
+
+
+def _read_columns(path: Path, names: list[str]) -> dict[str, NDArray[np.float64]]:
     rows = _rows(path, names)
     columns = {
         name: np.array([_number(path, number, row, name) for number, row in enumerate(rows, 1)]) for name in names
