@@ -23,7 +23,7 @@ include: "workflow/rules/figures_catalogue.smk"
 include: "workflow/rules/figures_velocity_field.smk"
 include: "workflow/rules/checks.smk"
 include: "workflow/rules/checks_simulation.smk"
-include: "workflow/rules/calibration.smk"
+include: "workflow/rules/checks_calibration.smk"
 
 
 rule all:

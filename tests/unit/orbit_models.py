@@ -36,7 +36,7 @@ BAR = {
     "vertical": "thomas2023",
     "source": "Khalil et al. 2025",
 }
-# m, K [(km/s)^2], pitch [rad], phase [rad], limits [kpc], Omega [km/s/kpc]
+# of each spiral mode: number of arms, amplitude, pitch angle, phase, limits and pattern speed
 K_2 = 2818.0911
 K_3 = K_2 / ((16.406153 / 13.070959) ** 2 * np.tan(0.23862412) / np.tan(0.14147012))
 ARMS = {

@@ -144,8 +144,7 @@ def test_orbits_as_agama_has_them():
     pytest.importorskip("agama", reason="AGAMA is not installed; its orbits are compared wherever it is")
     engine = open_engine("agama", MODEL)
     R, Z = khalil_grid().R_kpc[:, None], khalil_grid().Z_kpc[None, :]
-    plane = engine.plane(khalil_plane().R_kpc)
-    plane = PlaneProfile(khalil_plane().R_kpc, plane.Phi, plane.dPhi_dR, plane.Omega, plane.kappa, plane.nu)
+    plane = PlaneProfile(khalil_plane().R_kpc, *engine.plane(khalil_plane().R_kpc))
     grid = PotentialGrid(
         R.ravel(), Z.ravel(), engine.potential(R, Z), *engine.gradient(R, Z), engine.mixed_derivative(R, Z)
     )

@@ -9,63 +9,57 @@ from harness import overlay, planned
 pytestmark = pytest.mark.xdist_group("reruns")
 
 FIELD_PLOTS = {"plot_velocity_field": 1, "plot_rotation_curve": 1}
-FIELD = {"bin_phase_space_cells": 1, "fit_velocity_field": 1, "fit_rotation_curve": 1} | FIELD_PLOTS
+FIT = {"fit_velocity_field": 1, "fit_rotation_curve": 1, "check_velocity_field": 1, "check_atlas": 1} | FIELD_PLOTS
+FIELD = {"bin_phase_space_cells": 1} | FIT  # of the analytic disc, which alone has one here
 CURVE = {"fit_rotation_curve": 1, "plot_rotation_curve": 1}
-ALL_PLOTS = {"plot_cut_flow": 2, "plot_map": 5, "plot_profile": 1} | FIELD_PLOTS
+ALL_PLOTS = {"plot_cut_flow": 6, "plot_map": 8, "plot_profile": 2, "plot_survey": 5, "plot_galaxy": 2} | FIELD_PLOTS
 FROM_FILE = {"convert_phase_space": 1, "bin_map": 1, "plot_map": 1}
 FROM_FILE_SAMPLE = {"clean_sample": 1, "plot_cut_flow": 1} | FROM_FILE
-FROM_DISC = {
-    "convert_phase_space": 1,
-    "bin_map": 6,
-    "plot_map": 4,
-    "plot_profile": 1,
-    "tabulate_profile": 1,
-    "check_statistic": 1,
-    "check_simulation": 1,
-    "check_atlas": 1,
-} | FIELD
-ALL_MAPS = {
-    "bin_map": 7,
-    "plot_map": 5,
-    "plot_profile": 1,
-    "tabulate_profile": 1,
-    "check_simulation": 1,
-    "check_atlas": 1,
-}
+TRUTHS = {"check_truth": 4, "check_map_truth": 3, "check_gradient_truth": 2}
+SURVEY = {name: 1 for name in ("simulate_survey", "clean_catalogue", "clean_sample", "plot_cut_flow", "plot_survey")}
+FROM_APOGEE = SURVEY | {"convert_phase_space": 1, "bin_map": 2, "plot_map": 2, "check_truth": 1, "check_map_truth": 1}
+FROM_ANALYTIC = SURVEY | {"convert_phase_space": 1, "bin_map": 1, "plot_map": 2, "check_mean_field": 2} | FIELD
+FROM_MILKY_WAY = (
+    {name: 4 for name in (*SURVEY, "convert_phase_space")}
+    | {"simulate_galaxy": 1, "plot_galaxy": 1, "simulate_visits": 1, "bin_map": 8, "plot_map": 5, "plot_profile": 2}
+    | {"tabulate_profile": 2, "check_statistic": 1, "check_atlas": 1}
+    | TRUTHS
+)
+MAP_CHECKS = {"check_map_truth": 3, "check_gradient_truth": 2, "check_mean_field": 2, "check_atlas": 1}
+ALL_MAPS = {"bin_map": 10, "plot_map": 8, "plot_profile": 2, "tabulate_profile": 2} | MAP_CHECKS
 
 CONFIG_EDITS = {
     "nothing": ("{}", {}),
     "resolution": ("figures: {dpi: 61}", ALL_PLOTS),
-    "arms": ("figures: {arms: false}", {"plot_map": 5}),
-    "one map": ("maps: {meridional: {cell_size: [0.5, 0.25]}}", {"bin_map": 1, "plot_map": 1}),
+    "arms": ("figures: {arms: false}", {"plot_map": 8}),
+    "one map": ("maps: {meridional: {min_stars: 7}}", {"bin_map": 1, "plot_map": 1}),
     "shared map": (
         "maps: {face_on: {min_stars: 7}}",
-        {"bin_map": 2, "plot_map": 2, "check_simulation": 1, "check_atlas": 1},
+        {"bin_map": 2, "plot_map": 2, "check_map_truth": 1, "check_atlas": 1},
     ),
     "density behind a profile": (
-        "maps: {rotation_density: {cell_size: [0.2, 10.0]}}",
+        "maps: {rotation_density: {cell_size: [0.4, 10.0]}}",
         {"bin_map": 1, "plot_profile": 1},
     ),
     "one cut": ("samples: {tiny_file: {cuts: [{name: all, expression: is_known(pmra)}]}}", FROM_FILE_SAMPLE),
     "draws": ("samples: {tiny_file: {n_draws: 201}}", FROM_FILE),
-    "draws that nobody makes": ("samples: {simulated_disc: {errors: linear}}", {}),
+    "what is so by default": ("samples: {gaia_rvs: {errors: linear}}", {}),
     "solar set of one sample": ("sun: {zari2025: {R0_kpc: 8.21}}", FROM_FILE),
-    "solar set that no sample uses": ("sun: {khalil2025: {R0_kpc: 8.3}}", {}),
+    "solar set that no sample uses": ("sun: {gravity2019: {R0_kpc: 8.3}}", {}),
     "title": ("samples: {tiny_file: {title: another}}", {"plot_cut_flow": 1, "plot_map": 1}),
-    "tolerance": (
-        "checks: {statistics: {simulated_disc_rotation: {tolerance: 5.0}}}",
-        {"check_statistic": 1, "check_atlas": 1},
-    ),
-    "simulation": (
-        "catalogues: {simulated_disc: {sigma_Z_kms: 19.0}}",
-        {"simulate_galaxy": 1, "clean_sample": 1, "plot_cut_flow": 1} | FROM_DISC,
-    ),
+    "tolerance": ("checks: {truths: {gaia_rvs: {bias_tolerance: 0.21}}}", {"check_truth": 1, "check_atlas": 1}),
+    "limit of a survey": ("surveys: {apogee: {h_limit_mag: 12.7}}", FROM_APOGEE | {"check_atlas": 1}),
+    "dust": ("galaxies: {analytic: {extinction: {A_V_mag_per_kpc: 0.1}}}", FROM_ANALYTIC),
+    "mean field": ("galaxies: {analytic: {v_c_kms: 229.0}}", {"simulate_galaxy": 1, "plot_galaxy": 1} | FROM_ANALYTIC),
+    "spiral": ("spirals: {khalil2025_m3: {pitch_deg: 14.0}}", FROM_MILKY_WAY),
+    "nodes of the potential": ("potentials: {khalil2025: {n_R: 121}}", {"tabulate_potential": 1} | FROM_MILKY_WAY),
     "unit of a column": ("catalogues: {tiny_file: {date: '2026'}}", {"clean_catalogue": 1} | FROM_FILE_SAMPLE),
     "edge of the cells of the velocity field": ("velocity_fields: {taylor: {cell_kpc: 0.25}}", FIELD),
     "width of the bins of the rotation curve": ("velocity_fields: {taylor: {R_step_kpc: 0.25}}", CURVE),
     "cores of a job": ("threads: 1", {}),
     "fewer samples": ("atlas: {samples: [tiny_file]}", {"check_atlas": 1}),
     "downloads, of which there are none": ("downloads: {attempts: 2}", {}),
+    "calibration, which nothing asked for": ("calibration: {n_intervals: 20}", {}),
 }
 
 
@@ -89,24 +83,31 @@ def edited(path, text):
 
 
 EVERYTHING_CLEANED = (
-    {"clean_sample": 2, "plot_cut_flow": 2, "convert_phase_space": 2, "check_statistic": 1} | ALL_MAPS | FIELD
+    {"clean_sample": 6, "plot_cut_flow": 6, "plot_survey": 5, "convert_phase_space": 6, "check_statistic": 1}
+    | TRUTHS
+    | ALL_MAPS
+    | FIELD
 )
 LIBRARY_EDITS = {
     "plotting/style.py": ALL_PLOTS,
-    "plotting/cut_flow.py": {"plot_cut_flow": 2},
-    "plotting/profiles.py": {"plot_profile": 1},
-    "publish.py": {"tabulate_profile": 1},
+    "plotting/cut_flow.py": {"plot_cut_flow": 6},
+    "plotting/profiles.py": {"plot_profile": 2},
+    "publish.py": {"tabulate_profile": 2},
     "maps/likelihood.py": ALL_MAPS | CURVE,
-    "velocity_field/oort.py": {name: n for name, n in FIELD.items() if name != "bin_phase_space_cells"},
+    "velocity_field/oort.py": FIT,
     "velocity_field/rotation.py": CURVE,
     "plotting/field_profiles.py": {"plot_velocity_field": 1},
-    "checks.py": {"check_statistic": 1, "check_simulation": 1, "check_atlas": 1},
+    "truth.py": TRUTHS | {"check_velocity_field": 1, "check_atlas": 1},
     "cleaning.py": EVERYTHING_CLEANED,
     "velocities.py": EVERYTHING_CLEANED,
-    "simulation/disc.py": {"simulate_galaxy": 1, "clean_sample": 1, "plot_cut_flow": 1} | FROM_DISC,
+    "simulation/surveys/footprints.py": {
+        "simulate_survey": 5, "simulate_visits": 1, "clean_catalogue": 5, "clean_sample": 5, "plot_cut_flow": 5,
+        "plot_survey": 5, "convert_phase_space": 5, "bin_map": 9, "plot_map": 7, "plot_profile": 2, "tabulate_profile": 2,
+        "check_statistic": 1,
+    } | TRUTHS | MAP_CHECKS | FIELD,
     "downloads.py": {},
     "config.py": {},
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("module", LIBRARY_EDITS)
@@ -126,7 +127,7 @@ def test_contract_edit(baseline):
 def test_script_edit(baseline):
     folder, options = baseline
     with edited(folder / "code/workflow/scripts/plot_profile.py", "\n# an edit\n"):
-        assert planned(folder / "atlas", **options) == {"plot_profile": 1}
+        assert planned(folder / "atlas", **options) == {"plot_profile": 2}
 
 
 def test_input_file_edit_and_touch(baseline):
