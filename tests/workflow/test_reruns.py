@@ -97,7 +97,7 @@ LIBRARY_EDITS = {
     "velocity_field/oort.py": FIT,
     "velocity_field/rotation.py": CURVE,
     "plotting/field_profiles.py": {"plot_velocity_field": 1},
-    "truth.py": TRUTHS | {"check_velocity_field": 1, "check_atlas": 1},
+    "truth.py": TRUTHS | {"check_atlas": 1},
     "cleaning.py": EVERYTHING_CLEANED,
     "velocities.py": EVERYTHING_CLEANED,
     "simulation/surveys/footprints.py": {
