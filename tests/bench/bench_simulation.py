@@ -27,6 +27,7 @@ from discatlas.config import complete_config
 from discatlas.dynamics.axisymmetric import PlaneProfile, PotentialGrid
 from discatlas.dynamics.modes import Perturbation
 from discatlas.dynamics.orbits import ForceTables, count_steps, integrate
+from discatlas.dynamics.potential_nodes import RADIAL_SCALE_KPC, VERTICAL_SCALE_KPC
 from discatlas.runtime import use_threads
 from discatlas.simulation.orbits import Mechanics, OrbitModel
 from discatlas.streams import stream_generator
@@ -64,13 +65,17 @@ class Peer:
 
     def __init__(self, grid: PotentialGrid, perturbation: Perturbation) -> None:
         self.perturbation = perturbation
-        self.spline = RectBivariateSpline(grid.R_kpc / (grid.R_kpc + 8), grid.Z_kpc / (grid.Z_kpc + 1), grid.Phi_km2_s2)
+        u, v = grid.R_kpc / (grid.R_kpc + RADIAL_SCALE_KPC), grid.Z_kpc / (grid.Z_kpc + VERTICAL_SCALE_KPC)
+        self.spline = RectBivariateSpline(u, v, grid.Phi_km2_s2)
 
     def background(self, R: np.ndarray, Z: np.ndarray) -> tuple:
         """Potential and its slopes; Z >= 0."""
-        u, v = R / (R + 8), Z / (Z + 1)
-        along_R, along_Z = self.spline.ev(u, v, dx=1) * 8 / (R + 8) ** 2, self.spline.ev(u, v, dy=1) / (Z + 1) ** 2
-        return self.spline.ev(u, v), along_R, along_Z
+        u, v = R / (R + RADIAL_SCALE_KPC), Z / (Z + VERTICAL_SCALE_KPC)
+        per_u, per_v = (
+            RADIAL_SCALE_KPC / (R + RADIAL_SCALE_KPC) ** 2,
+            VERTICAL_SCALE_KPC / (Z + VERTICAL_SCALE_KPC) ** 2,
+        )
+        return self.spline.ev(u, v), self.spline.ev(u, v, dx=1) * per_u, self.spline.ev(u, v, dy=1) * per_v
 
     def slopes(self, R: np.ndarray, phi: np.ndarray, Z: np.ndarray, t: float) -> tuple:
         """Derivatives of the whole potential along R, phi and Z."""

@@ -12,7 +12,7 @@ import numpy as np
 from khalil2025 import MODEL
 from scipy.integrate import solve_ivp
 
-from discatlas.dynamics.adiabatic import place_orbits
+from discatlas.dynamics.adiabatic import VerticalTables, place_orbits
 from discatlas.dynamics.axisymmetric import PlaneProfile, PotentialGrid
 from discatlas.dynamics.modes import Pattern, Perturbation, Spiral
 from discatlas.dynamics.potential_nodes import RADIAL_SCALE_KPC as C
@@ -37,6 +37,7 @@ BAR = {
     "source": "Khalil et al. 2025",
 }
 # of each spiral mode: number of arms, amplitude, pitch angle, phase, limits and pattern speed
+# arms, amplitude [(km/s)^2], pitch and phase [rad], limits [kpc] and pattern speed [km/s/kpc] of each spiral
 K_2 = 2818.0911
 K_3 = K_2 / ((16.406153 / 13.070959) ** 2 * np.tan(0.23862412) / np.tan(0.14147012))
 ARMS = {
@@ -103,8 +104,7 @@ def khalil_engine():
 @cache
 def khalil_plane(n=1000):
     R = radial_nodes(n, 0.01, 40.0)
-    plane = khalil_engine().plane(R)
-    return PlaneProfile(R, plane.Phi, plane.dPhi_dR, plane.Omega, plane.kappa, plane.nu)
+    return PlaneProfile(R, *khalil_engine().plane(R))
 
 
 @cache
@@ -113,6 +113,11 @@ def khalil_grid(n_R=240, n_Z=72):
     places = R[:, None], Z[None, :]
     engine = khalil_engine()
     return PotentialGrid(R, Z, engine.potential(*places), *engine.gradient(*places), engine.mixed_derivative(*places))
+
+
+@cache
+def khalil_vertical():
+    return VerticalTables.build(khalil_grid())
 
 
 def growth(t, life):

@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-from orbit_models import BAR, LIFE_KPC_KMS, equilibrium, khalil_grid, khalil_plane, published
+from orbit_models import BAR, LIFE_KPC_KMS, equilibrium, khalil_grid, khalil_plane, khalil_vertical, published
 
-from discatlas.dynamics.adiabatic import VerticalTables
 from discatlas.dynamics.modes import Perturbation
 from discatlas.dynamics.orbits import ForceTables, count_steps, energies, integrate
 
@@ -15,9 +14,8 @@ pytestmark = pytest.mark.xdist_group("potential")
 def discs(_default_config):
     """20,000 stars of the thin and the thick disc."""
     galaxy = _default_config["galaxies"]["milky_way"]
-    vertical = VerticalTables.build(khalil_grid())
     parts = [
-        equilibrium(galaxy["populations"][name], khalil_plane(), vertical, n, seed)
+        equilibrium(galaxy["populations"][name], khalil_plane(), khalil_vertical(), n, seed)
         for name, n, seed in (("thin", 15000, 1), ("thick", 5000, 2))
     ]
     assert galaxy["radians_per_step"] == 0.3

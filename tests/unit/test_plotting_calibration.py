@@ -90,6 +90,7 @@ def test_quantities_are_printed_as_symbols():
     assert quantity_label("v_Z_0") == "$v_Z$"
     assert quantity_label("north minus south v_R") == "north minus south $v_R$"
     assert quantity_label("A") == "$A$"
+    assert quantity_label("rotation_XY") == "$M^-_{XY}$"
     assert quantity_label("median") == "median"
 
 

@@ -16,11 +16,11 @@ ALL_PLOTS = {"plot_cut_flow": 6, "plot_map": 8, "plot_profile": 2, "plot_survey"
 FROM_FILE = {"convert_phase_space": 1, "bin_map": 1, "plot_map": 1}
 FROM_FILE_SAMPLE = {"clean_sample": 1, "plot_cut_flow": 1} | FROM_FILE
 TRUTHS = {"check_truth": 4, "check_map_truth": 3, "check_gradient_truth": 2}
-SURVEY = {name: 1 for name in ("simulate_survey", "clean_catalogue", "clean_sample", "plot_cut_flow", "plot_survey")}
+SURVEY = dict.fromkeys(("simulate_survey", "clean_catalogue", "clean_sample", "plot_cut_flow", "plot_survey"), 1)
 FROM_APOGEE = SURVEY | {"convert_phase_space": 1, "bin_map": 2, "plot_map": 2, "check_truth": 1, "check_map_truth": 1}
 FROM_ANALYTIC = SURVEY | {"convert_phase_space": 1, "bin_map": 1, "plot_map": 2, "check_mean_field": 2} | FIELD
 FROM_MILKY_WAY = (
-    {name: 4 for name in (*SURVEY, "convert_phase_space")}
+    dict.fromkeys((*SURVEY, "convert_phase_space"), 4)
     | {"simulate_galaxy": 1, "plot_galaxy": 1, "simulate_visits": 1, "bin_map": 8, "plot_map": 5, "plot_profile": 2}
     | {"tabulate_profile": 2, "check_statistic": 1, "check_atlas": 1}
     | TRUTHS
@@ -99,7 +99,8 @@ LIBRARY_EDITS = {
     "plotting/field_profiles.py": {"plot_velocity_field": 1},
     "truth.py": TRUTHS | {"check_atlas": 1},
     "cleaning.py": EVERYTHING_CLEANED,
-    "velocities.py": EVERYTHING_CLEANED,
+    # surveys put in the systematic errors that the corrections take out
+    "velocities.py": EVERYTHING_CLEANED | {"simulate_survey": 5, "simulate_visits": 1, "clean_catalogue": 5},
     "simulation/surveys/footprints.py": {
         "simulate_survey": 5, "simulate_visits": 1, "clean_catalogue": 5, "clean_sample": 5, "plot_cut_flow": 5,
         "plot_survey": 5, "convert_phase_space": 5, "bin_map": 9, "plot_map": 7, "plot_profile": 2, "tabulate_profile": 2,

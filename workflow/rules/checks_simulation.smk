@@ -44,6 +44,7 @@ rule check_map_truth:
         quantity=of_check("map_truths", "quantity"),
         min_stars=of_check("map_truths", "min_stars"),
         max_chi_square=of_check("map_truths", "max_chi_square"),
+        max_noise_chi_square=of_check("map_truths", "max_noise_chi_square"),
         library=library("check_map_truth"),
     wildcard_constraints:
         check=one_of(config["checks"]["map_truths"]),

@@ -23,11 +23,14 @@ def run(
     quantity: str,
     min_stars: int,
     max_chi_square: float,
+    max_noise_chi_square: float,
 ) -> None:
-    """Compare likelihood means and dispersions with those of the true values, in units of their stated errors.
+    """Compare likelihood means and dispersions with those of the true values of the same stars.
 
-    The truth has the stars and the weights of the map, so that no sampling noise is left: honest errors, which allow for
-    it, make the chi-square per cell less than 1; of stars with another's truth it is 2 or more.
+    The truth has the stars and the weights of the map, so that no sampling noise is left. In units of the stated errors,
+    which allow for it, the chi-square per cell is below 1 where they are honest; for stars with another's truth it is 2 or
+    more. In units of what the stars' measurement errors alone make of the mean, sqrt(sum(w^2 e^2)) / sum(w), it is near 1,
+    and 4 where those errors are half of what they should be.
     """
     base, unit = split_unit(quantity)
     columns = [f"{base}_ml_mean", f"{base}_ml_mean_error", f"sigma_{base}", f"sigma_{base}_lo", f"sigma_{base}_hi"]
@@ -37,20 +40,21 @@ def run(
     weight = 1.0 / (sigma[inside.row] ** 2 + inside.error**2)
     true_mean = inside.mean(weight, inside.true)
     variance = inside.mean(weight, (inside.true - true_mean[inside.row]) ** 2) * n / np.maximum(n - 1, 1)
+    share = weight / np.bincount(inside.row, weight, inside.n_cells)[inside.row]
+    noise = np.sqrt(np.bincount(inside.row, (share * inside.error) ** 2, inside.n_cells))
     compared = (
-        (f"{name}: mean", mean, mean_error, true_mean),
-        (f"{name}: dispersion", sigma, (high - low) / 2, np.sqrt(variance)),
+        (f"{name}: mean", mean, mean_error, true_mean, max_chi_square),
+        (f"{name}: dispersion", sigma, (high - low) / 2, np.sqrt(variance), max_chi_square),
+        (f"{name}: mean, by the stars' errors alone", mean, noise, true_mean, max_noise_chi_square),
     )
     records = []
-    for what, value, error, true in compared:
+    for what, value, error, true, limit in compared:
         good = (n >= min_stars) & np.isfinite(value) & (error > 0)
         if not good.any():
             raise DiscatlasError(f"{cells}: no cell of {min_stars} stars to compare; lower min_stars of check {name!r}")
         chi_square = float(np.mean(((value - true)[good] / error[good]) ** 2))
-        source = (
-            f"chi-square per cell of {good.sum()} cells against the truth of their stars, at most {max_chi_square:g}"
-        )
-        records.append(Check(what, chi_square, 0.0, max_chi_square, "", source).record())
+        source = f"chi-square per cell of {good.sum()} cells against the truth of their stars, at most {limit:g}"
+        records.append(Check(what, chi_square, 0.0, limit, "", source).record())
     write_json(result, records)
 
 
@@ -65,4 +69,5 @@ if __name__ == "__main__":
             quantity=snakemake.params.quantity,
             min_stars=snakemake.params.min_stars,
             max_chi_square=snakemake.params.max_chi_square,
+            max_noise_chi_square=snakemake.params.max_noise_chi_square,
         )

@@ -13,6 +13,7 @@ from discatlas.maps.grids import Grid
 from discatlas.simulation.chemistry import Chemistry
 from discatlas.simulation.mean_field import MeanFieldModel
 from discatlas.simulation.orbits import OrbitModel
+from discatlas.simulation.stars import StarSampling
 from discatlas.simulation.surveys.observe import survey_parameters
 from discatlas.velocities import check_corrections
 
@@ -85,6 +86,7 @@ def _check_galaxies(config: Config) -> Iterator[str]:
 
 def _build_galaxy(config: Config, galaxy: Config) -> None:
     Chemistry.from_config(galaxy["chemistry"])
+    StarSampling.from_config(galaxy["stars"])
     if galaxy["kind"] == "mean_field":
         MeanFieldModel.from_config(galaxy)
         return

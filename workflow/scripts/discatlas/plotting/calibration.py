@@ -5,6 +5,7 @@ Everything is drawn in millimetres on one pair of axes, as a table is set.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from string import ascii_lowercase
 
 import numpy as np
@@ -61,6 +62,9 @@ def quantity_label(name: str) -> str:
             term = name.removeprefix(f"{component}_").replace("phi", r"\varphi ")
             base, index = SYMBOLS[component].split("_")
             return f"${SYMBOLS[component]}$" if term == "0" else rf"${base}_{{{index},{term}}}$"
+    for tensor, sign in (("deformation", "+"), ("rotation", "-")):
+        if name.startswith(f"{tensor}_"):
+            return f"$M^{sign}_{{{name.removeprefix(tensor)[1:]}}}$"
     return name
 
 
@@ -122,8 +126,8 @@ def draw_calibration_figure(rows: Mapping[str, NDArray]) -> Figure:
     if not len(rows["estimator"]):
         raise DiscatlasError("calibration: no rows to draw; make the table anew with rule check_calibration")
     lines = arrange(rows)
-    max_lines = max(MAX_LINES, -(-len(lines) // N_COLUMNS) + 6)
-    columns = break_columns(lines, min(max_lines, len(lines)))
+    least = max(MAX_LINES, -(-len(lines) // N_COLUMNS))
+    columns = next(c for n in count(least) if len(c := break_columns(lines, n)) <= N_COLUMNS)
     letters, notes = _notes(rows, len(columns))
     height = max(len(column) for column in columns) * _PITCH
     width = 2 * _MARGIN + max(len(columns) * _COLUMN, 2 * _COLUMN)

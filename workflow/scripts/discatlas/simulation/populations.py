@@ -81,7 +81,9 @@ class Population:
             if not 0 <= low < high:
                 raise DiscatlasError(f"populations.{name}.{key}: got {[low, high]}; expected 0 <= first < second")
         if numbers["age_sampling"] == "log_uniform" and numbers["age_limits_Gyr"][0] <= 0:
-            raise DiscatlasError(f"populations.{name}.age_limits_Gyr: the first must be positive for log_uniform")
+            raise DiscatlasError(
+                f"populations.{name}.age_limits_Gyr: got {list(numbers['age_limits_Gyr'])}; the first must be positive for log_uniform"
+            )
         if numbers["particle_fraction"] <= 0 or numbers["scale_length_kpc"] <= 0:
             raise DiscatlasError(f"populations.{name}: particle_fraction and scale_length_kpc must be positive")
         return cls(name, **numbers)

@@ -109,7 +109,18 @@ class StarSampling:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """Build the sampling from its config entry, which holds exactly these keys."""
+        """Build the sampling from its config entry, which holds exactly these keys.
+
+        Raises
+        ------
+        DiscatlasError
+            For a least mass that is not below the largest.
+        """
+        for key in ("mass_min_msun", "young_mass_min_msun"):
+            if config[key] >= config["mass_max_msun"]:
+                raise DiscatlasError(
+                    f"stars.{key}: got {config[key]:g}, not below mass_max_msun ({config['mass_max_msun']:g})"
+                )
         return cls(**{field.name: config[field.name] for field in fields(cls)})
 
 
