@@ -25,7 +25,7 @@ atlas: $(READY)      ## the default atlas; CONFIG=config/clusters.yaml for anoth
 	$(RUN)/snakemake --cores $(CORES) --rerun-incomplete --logger rich $(if $(CONFIG),--configfile $(CONFIG))
 
 test: $(READY)       ## all tests
-	$(RUN)/python -m pytest -n 2 --dist loadgroup
+	$(RUN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(READY)       ## formatting, style, spelling, Snakemake's own lint
 	$(RUN)/ruff check .

@@ -24,8 +24,6 @@ from discatlas.dynamics.adiabatic import VerticalTables, place_heights, place_or
 from discatlas.dynamics.modes import Perturbation
 from discatlas.dynamics.orbits import ForceTables, count_steps, energies, integrate
 
-pytestmark = pytest.mark.xdist_group("potential")
-
 AXISYMMETRIC = Perturbation(None, ())
 
 

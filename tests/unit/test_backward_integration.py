@@ -12,8 +12,6 @@ from discatlas.dynamics.modes import Perturbation
 from discatlas.dynamics.orbits import ForceTables, integrate
 from discatlas.dynamics.potential_nodes import radial_nodes
 
-pytestmark = pytest.mark.xdist_group("potential")
-
 V_R, V_PHI = np.arange(-79.0, 80, 2), np.arange(110.0, 331, 4)
 # point x, y [kpc]; the published median, and its converged value [km/s]
 MEDIANS = [((8.275, 0), 1.237, 1.243), ((6.5, 0), 2.283, 2.318), ((10, -3), 2.931, 2.929), ((7, 1), 4.920, None)]

@@ -7,8 +7,6 @@ from orbit_models import BAR, LIFE_KPC_KMS, equilibrium, khalil_grid, khalil_pla
 from discatlas.dynamics.modes import Perturbation
 from discatlas.dynamics.orbits import ForceTables, count_steps, energies, integrate
 
-pytestmark = pytest.mark.xdist_group("potential")
-
 
 @pytest.fixture(scope="module")
 def discs(_default_config):

@@ -33,8 +33,6 @@ from discatlas.dynamics.engine import open_engine
 from discatlas.dynamics.modes import Perturbation
 from discatlas.dynamics.orbits import ForceTables, count_steps, energies, integrate
 
-pytestmark = pytest.mark.xdist_group("potential")
-
 AXISYMMETRIC = Perturbation(None, ())
 START = cartesian([8.0, 6.0, 9.0], [0, 50, 100], [60, -30, 20], [200, 230, 215])
 START_IN_SPACE = cartesian(

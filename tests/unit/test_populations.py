@@ -144,6 +144,14 @@ def test_the_youngest_are_where_they_were_born(small):
     assert ks(stars["phi_deg"], lambda x: np.clip((x + 50) / 100, 0, 1)) > 0.01
 
 
+def test_stars_without_dispersion_go_round_for_their_age_from_birth_to_the_wedge(small):
+    cold = {"sigma_R_kms": 0.0, "sigma_Z_kms": 0.0}
+    stars = small(4000, populations={"thin": None, "thick": None, "young": cold})
+    np.testing.assert_allclose(stars["R_kpc"], stars["R_birth_kpc"], rtol=1e-4)
+    assert np.all(np.abs(stars["phi_deg"]) < 50.05)
+    assert ks(stars["phi_deg"], lambda x: np.clip((x + 50) / 100, 0, 1)) > 0.01
+
+
 def test_the_columns_agree_with_one_another(small):
     stars = small(2000, published())
     phi, (outward, along) = np.radians(stars["phi_deg"]), (stars["v_R_kms"], stars["v_phi_kms"])

@@ -13,8 +13,6 @@ from harness import environment, read_json
 from discatlas.tables import read_columns
 from places import ROOT
 
-pytestmark = pytest.mark.xdist_group("clusters")
-
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory, real_data):

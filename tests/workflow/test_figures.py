@@ -14,8 +14,6 @@ from discatlas.tables import read_columns, read_provenance
 from discatlas.velocity_field.pages import PAGES
 from places import ROOT
 
-pytestmark = pytest.mark.xdist_group("reruns")  # they share its finished run
-
 SUN = {"R0_kpc": 8.275, "z_sun_kpc": 0.01529}
 
 

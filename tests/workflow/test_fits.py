@@ -1,11 +1,8 @@
 """The fits on a small analytic disc: tables whole, and Oort's constants those of the simulation."""
 
-import pytest
 from harness import read_json
 
 from discatlas.tables import read_columns
-
-pytestmark = pytest.mark.xdist_group("reruns")  # it looks at their finished run
 
 
 def test_velocity_field_and_oort_constants(baseline):

@@ -10,8 +10,6 @@ import pytest
 import yaml
 from harness import command, digests, environment, overlay, run
 
-pytestmark = pytest.mark.xdist_group("reproducible")
-
 
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory):

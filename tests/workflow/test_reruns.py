@@ -6,8 +6,6 @@ from contextlib import contextmanager
 import pytest
 from harness import overlay, planned
 
-pytestmark = pytest.mark.xdist_group("reruns")
-
 FIELD_PLOTS = {"plot_velocity_field": 1, "plot_rotation_curve": 1}
 FIT = {"fit_velocity_field": 1, "fit_rotation_curve": 1, "check_velocity_field": 1, "check_atlas": 1} | FIELD_PLOTS
 FIELD = {"bin_phase_space_cells": 1} | FIT  # of the analytic disc, which alone has one here

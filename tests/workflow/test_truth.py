@@ -10,8 +10,6 @@ from harness import digests, run
 
 from places import ROOT
 
-pytestmark = pytest.mark.xdist_group("reruns")
-
 CHECKS_OF_TRUTH = ("check_truth", "check_map_truth", "check_gradient_truth")
 
 

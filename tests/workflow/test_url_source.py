@@ -1,12 +1,9 @@
 """A catalogue behind an address, through the whole workflow, from a server that misbehaves as real ones do."""
 
-import pytest
 from harness import DATA, overlay, run
 from misbehaving_server import Behaviour, serve
 
 from discatlas.tables import read_columns, read_provenance
-
-pytestmark = pytest.mark.xdist_group("bad_input")
 
 BODY = (DATA / "messy.csv").read_bytes()
 
