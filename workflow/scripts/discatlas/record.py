@@ -18,6 +18,9 @@ LIBRARIES = (
     "matplotlib",
     "gaiadr3-zeropoint",
     "pygaia",
+    "galpy",
+    "agama",
+    "lachesis-grids",
 )
 
 
