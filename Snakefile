@@ -12,6 +12,7 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/common_simulation.smk"
 include: "workflow/rules/targets.smk"
 include: "workflow/rules/simulation.smk"
 include: "workflow/rules/catalogue.smk"

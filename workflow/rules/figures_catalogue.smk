@@ -5,11 +5,6 @@ OUTPUTS  results/figures/galaxies/galaxy_{galaxy}.pdf and .png, results/figures/
 """
 
 
-def plane_table(wildcards):
-    """Return the table of the potential in the plane, for the circular velocity of a galaxy that has one."""
-    return potential_tables(wildcards).get("plane", [])
-
-
 rule plot_galaxy:
     """A simulated galaxy: density, streaming motions, the velocity plane near the Sun, rotation."""
     input:
