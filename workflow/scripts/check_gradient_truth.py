@@ -37,15 +37,13 @@ def run(
     table = dict(zip(names, read_columns(cells, list(names.values())).values(), strict=True))
     inside = stars_in_cells(cells, stars, truth, quantity)
     weight = 1.0 / (table["sigma"][inside.row] ** 2 + inside.error**2)
-    share = weight / np.bincount(inside.row, weight, inside.n_cells)[inside.row]
-    noise = np.bincount(inside.row, (share * inside.error) ** 2, inside.n_cells)
     good = np.isfinite(table["y"]) & (table["error"] > 0)
     x, w = table["x"][good], 1.0 / table["error"][good] ** 2
     lever = w * (x - np.average(x, weights=w))
     lever /= np.sum(lever * x)
     slope = float(np.sum(lever * table["y"][good]))
     true = float(np.sum(lever * inside.mean(weight, inside.true)[good]))
-    error = float(np.sqrt(np.sum(lever**2 * noise[good])))
+    error = float(np.sqrt(np.sum((lever * inside.noise(weight)[good]) ** 2)))
     source = f"slope {slope:.5f}, true slope {true:.5f}, error {error:.5f} of {good.sum()} cells"
     record = Check(f"{name}: slope", (slope - true) / error, 0.0, max_deviation, "standard errors", source).record()
     write_json(result, [record])

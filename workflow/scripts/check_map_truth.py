@@ -40,12 +40,10 @@ def run(
     weight = 1.0 / (sigma[inside.row] ** 2 + inside.error**2)
     true_mean = inside.mean(weight, inside.true)
     variance = inside.mean(weight, (inside.true - true_mean[inside.row]) ** 2) * n / np.maximum(n - 1, 1)
-    share = weight / np.bincount(inside.row, weight, inside.n_cells)[inside.row]
-    noise = np.sqrt(np.bincount(inside.row, (share * inside.error) ** 2, inside.n_cells))
     compared = (
         (f"{name}: mean", mean, mean_error, true_mean, max_chi_square),
         (f"{name}: dispersion", sigma, (high - low) / 2, np.sqrt(variance), max_chi_square),
-        (f"{name}: mean, by the stars' errors alone", mean, noise, true_mean, max_noise_chi_square),
+        (f"{name}: mean, by the stars' errors alone", mean, inside.noise(weight), true_mean, max_noise_chi_square),
     )
     records = []
     for what, value, error, true, limit in compared:

@@ -57,6 +57,11 @@ class CellStars:
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.bincount(self.row, weight * values, self.n_cells) / total
 
+    def noise(self, weight: Array) -> Array:
+        """Return what measurement errors alone make of the weighted mean per cell: sqrt(sum(w^2 e^2)) / sum(w)."""
+        share = weight / np.bincount(self.row, weight, self.n_cells)[self.row]
+        return np.sqrt(np.bincount(self.row, (share * self.error) ** 2, self.n_cells))
+
 
 def stars_in_cells(cells: Path, stars: Path, truth: Path, quantity: str) -> CellStars:
     """Return the stars that rule bin_map put into the cells of a map, with the truth of one quantity.

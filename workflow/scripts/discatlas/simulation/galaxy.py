@@ -38,8 +38,7 @@ class MeanFieldMotion:
 
     def simulate(self, n: int, rng: np.random.Generator) -> Columns:
         """Return n particles today."""
-        particles = simulate_mean_field(self.model, n, rng, 0)
-        return particles | {"weight": np.ones(n)}
+        return simulate_mean_field(self.model, n, rng, 0)
 
 
 @dataclass(frozen=True)
