@@ -10,7 +10,9 @@ def test_velocity_field_and_oort_constants(baseline):
     field = read_columns(fits / "velocity_field_taylor.parquet")
     good = field["quality"] == "good"
     assert good.sum() > 20
-    assert all(abs(field["v_phi_0_kms"][good] - 224) < 25)
+    # 15 km/s for the spiral and the falling drift of an analytic disc, beyond what the errors say
+    deviation = abs(field["v_phi_0_kms"][good] - 224)
+    assert all(deviation < 4 * field["v_phi_0_error_kms"][good] + 15)
     assert read_columns(fits / "rotation_curve_taylor.parquet")["v_mean_kms"].size >= 4
     routes = {route["route"]: route for route in read_json(fits / "rotation_curve_taylor.json")["routes"]}
     # a nearly flat curve: A and B are close to v/2R = 13.8 and its opposite
