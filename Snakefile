@@ -12,7 +12,6 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/common_simulation.smk"
 include: "workflow/rules/targets.smk"
 include: "workflow/rules/simulation.smk"
 include: "workflow/rules/catalogue.smk"
@@ -20,11 +19,7 @@ include: "workflow/rules/phase_space.smk"
 include: "workflow/rules/maps.smk"
 include: "workflow/rules/fits.smk"
 include: "workflow/rules/figures.smk"
-include: "workflow/rules/figures_catalogue.smk"
-include: "workflow/rules/figures_velocity_field.smk"
 include: "workflow/rules/checks.smk"
-include: "workflow/rules/checks_simulation.smk"
-include: "workflow/rules/checks_calibration.smk"
 
 
 rule all:
@@ -48,7 +43,7 @@ rule maps:
 
 
 rule fits:
-    """The fits to the samples: velocity fields and rotation curves."""
+    """The fits: velocity fields, rotation curves, metallicity gradients, spiral responses."""
     input:
         FITS,
 
@@ -57,3 +52,9 @@ rule figures:
     """The figures."""
     input:
         FIGURES,
+
+
+rule mocks:
+    """On demand: test particles under one spiral against the linear response, and the reduction of warm discs."""
+    input:
+        MOCKS,

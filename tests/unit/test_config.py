@@ -5,7 +5,8 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from discatlas.config import ConfigError, branch, complete_config, required_files, resolve
-from discatlas.config_checks import catalogue_columns, phase_space_columns
+from discatlas.config_checks import catalogue_columns
+from discatlas.config_columns import phase_space_columns
 from discatlas.config_docs import options, renew
 from places import ROOT
 

@@ -77,6 +77,7 @@ rule clean_sample:
         distance=of_sample("distance"),
         duplicates=of_sample("duplicates"),
         cuts=of_sample("cuts"),
+        n_published=of_sample("n_published"),
         library=library("clean_sample"),
     log:
         "logs/clean_sample/{sample}.log",

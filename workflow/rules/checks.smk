@@ -92,3 +92,8 @@ rule check_atlas:
         "../../envs/catalogue.yaml"
     script:
         "../scripts/check_atlas.py"
+
+
+include: "checks_simulation.smk"
+include: "checks_calibration.smk"
+include: "checks_fits.smk"

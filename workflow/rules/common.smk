@@ -15,11 +15,14 @@ SCRIPTS = ROOT / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from discatlas.config import complete_config, required_files
+from discatlas.contracts import join_unit, split_unit
 from discatlas.digests import kernel_digest, script_digest
 from discatlas.errors import DiscatlasError
 from discatlas.files import write_text
 from discatlas.record import run_record
 from discatlas.runtime import set_environment
+from discatlas.gradients.pages import PAGES as GRADIENT_PAGES
+from discatlas.spiral_pages import RESPONSE_PAGES, SMOOTHED_PAGES
 from discatlas.velocity_field.pages import PAGES
 
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
@@ -121,8 +124,24 @@ wildcard_constraints:
     sample=one_of(config["samples"]),
     catalogue=one_of(config["catalogues"]),
     map=one_of(config["maps"]),
+    gradient=one_of(config["metallicity_gradients"]),
+    residual=one_of(config["metallicity_residuals"]),
+    variation=one_of(config["azimuthal_variations"]),
+    overdensity=one_of(config["overdensities"]),
+    comparison=one_of(config["overdensity_comparisons"]),
+    published=one_of(config["published_maps"]),
+    smoothed=one_of(config["smoothed_maps"]),
+    response=one_of(config["spiral_responses"]),
+    source=one_of([*config["samples"], *config["published_maps"]]),
+    mock=one_of(config["spiral_mocks"]),
+    reduction=one_of(config["spiral_reductions"]),
     quantity=r"[A-Za-z][A-Za-z0-9_]*",
 
 
 onstart:
     write_text(Path("results/run_config.yaml"), run_record(config, ROOT))
+
+
+include: "common_simulation.smk"
+include: "common_fits.smk"
+include: "common_sources.smk"

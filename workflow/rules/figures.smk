@@ -102,3 +102,11 @@ rule plot_profile:
         "../../envs/figures.yaml"
     script:
         "../scripts/plot_profile.py"
+
+
+include: "figures_catalogue.smk"
+include: "figures_velocity_field.smk"
+include: "figures_gradients.smk"
+include: "figures_chemistry.smk"
+include: "figures_spirals.smk"
+include: "figures_spiral_mocks.smk"

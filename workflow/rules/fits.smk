@@ -70,3 +70,8 @@ rule fit_rotation_curve:
         "../../envs/maps.yaml"
     script:
         "../scripts/fit_rotation_curve.py"
+
+
+include: "fits_chemistry.smk"
+include: "fits_spirals.smk"
+include: "fits_tables.smk"

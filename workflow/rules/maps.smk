@@ -84,3 +84,6 @@ rule bin_phase_space_cells:
         "../../envs/maps.yaml"
     script:
         "../scripts/bin_phase_space_cells.py"
+
+
+include: "maps_smoothed.smk"

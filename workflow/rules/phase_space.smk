@@ -1,7 +1,7 @@
-"""Six-dimensional phase space with propagated errors.
+"""Six-dimensional phase space with propagated errors, and what its velocities say of each star.
 
 INPUTS   results/samples/{sample}.parquet
-OUTPUTS  results/phase_space/{sample}.parquet
+OUTPUTS  results/phase_space/{sample}.parquet, results/phase_space/membership/{sample}.parquet and .json
 """
 
 
@@ -31,3 +31,32 @@ rule convert_phase_space:
         "../../envs/phase_space.yaml"
     script:
         "../scripts/convert_phase_space.py"
+
+
+rule estimate_membership:
+    """Probabilities that a star belongs to thin disc, thick disc or halo."""
+    input:
+        stars="results/phase_space/{sample}.parquet",
+    output:
+        membership="results/phase_space/membership/{sample}.parquet",
+        summary="results/phase_space/membership/{sample}.json",
+    params:
+        set=of_membership("set"),
+        ellipsoids=of_membership("ellipsoids"),
+        frame=of_membership("frame"),
+        v_c_kms=of_membership("v_c_kms"),
+        v_c_slope=of_membership("v_c_slope"),
+        max_halo_probability=of_membership("max_halo_probability"),
+        R0_kpc=lambda wildcards: solar_set(wildcards)["R0_kpc"],
+        library=library("estimate_membership"),
+    log:
+        "logs/estimate_membership/{sample}.log",
+    benchmark:
+        "benchmarks/estimate_membership/{sample}.tsv"
+    threads: config["threads"]
+    resources:
+        mem_mb=1500,
+    conda:
+        "../../envs/phase_space.yaml"
+    script:
+        "../scripts/estimate_membership.py"

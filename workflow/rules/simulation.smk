@@ -112,3 +112,6 @@ rule simulate_visits:
         "../../envs/simulation.yaml"
     script:
         "../scripts/simulate_visits.py"
+
+
+include: "simulation_spirals.smk"

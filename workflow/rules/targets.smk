@@ -1,7 +1,7 @@
 """The files that an atlas consists of, from the config alone.
 
 INPUTS   config
-OUTPUTS  the lists MAPS, TABLES, FITS, FIGURES, VISITS and CHECKS, which the targets of the Snakefile and check_atlas ask for
+OUTPUTS  the lists MAPS, TABLES, FITS, FIGURES, VISITS, CHECKS and MOCKS, which the targets of the Snakefile and check_atlas ask for
 """
 
 MAPS = [f"results/maps/{sample}/map_{name}.parquet" for sample in SAMPLES for name in maps_of(sample)]
@@ -45,12 +45,7 @@ FIGURES += [
     for kind in ("pdf", "png")
 ]
 
-FIELDS = [
-    (sample, name)
-    for name, spec in config["velocity_fields"].items()
-    for sample in spec["samples"]
-    if sample in SAMPLES
-]
+FIELDS = made_for("velocity_fields")
 FITS = [
     f"results/fits/{sample}/{kind}_{name}.parquet"
     for sample, name in FIELDS
@@ -62,6 +57,11 @@ FIGURES += [
     for figure in [f"rotation_curve_{name}", *(f"velocity_field_{name}-{page}" for page in PAGES)]
     for kind in ("pdf", "png")
 ]
+
+
+include: "targets_fits.smk"
+
+
 CHECKS = [
     f"results/checks/{rule}_{check}.json"
     for kind, rule in (
@@ -71,6 +71,8 @@ CHECKS = [
         ("gradient_truths", "gradient_truth"),
         ("mean_fields", "mean_field"),
         ("velocity_fields", "velocity_field"),
+        ("metallicity_gradients", "metallicity_gradient"),
+        ("azimuthal_variations", "azimuthal_variation"),
     )
     for check in checks_of(kind)
 ]

@@ -39,9 +39,13 @@ def run(
     corrections: list[str],
     distance: str,
     duplicates: dict[str, str],
-    cuts: list[dict[str, str]],
+    cuts: list[dict[str, Any]],
+    n_published: int | None = None,
 ) -> None:
-    """Clean `catalogue` into `sample` in batches; write the cut flow as a table and as JSON."""
+    """Clean `catalogue` into `sample` in batches; write the cut flow as a table and as JSON.
+
+    `n_published`, and that of each cut, are what a paper had: they stand beside our counts and change none.
+    """
     names, n_rows = column_names(catalogue), count_rows(catalogue)
     if n_rows == 0:
         raise DiscatlasError(f"{catalogue}: no rows")
@@ -57,14 +61,14 @@ def run(
     compiled = [compile_cut(cut["expression"], columns) for cut in cuts]
     flow = CutFlow(
         [
-            Step("catalogue", "all rows"),
+            Step("catalogue", "all rows", n_published),
             Step("duplicates", _rule_in_words(duplicates)),
             Step(
                 "position and distance", f"known ra, dec and distance ({distance}), below {MAX_DISTANCE_KPC:,.0f} kpc"
             ),
         ]
     )
-    flow.steps += [Step(cut["name"], cut["expression"]) for cut in cuts]
+    flow.steps += [Step(cut["name"], cut["expression"], cut.get("n_published")) for cut in cuts]
     changed: dict[str, int] = {}
 
     def prepare(batch: pl.DataFrame) -> pl.DataFrame:
@@ -137,4 +141,5 @@ if __name__ == "__main__":
             distance=snakemake.params.distance,
             duplicates=snakemake.params.duplicates,
             cuts=snakemake.params.cuts,
+            n_published=snakemake.params.n_published,
         )

@@ -17,10 +17,14 @@ ROWS_PER_PASS = 20_000_000
 
 @dataclass
 class Step:
-    """One step of the cut flow; the counts grow batch by batch. A row is missing if it fails and a value it needs is null."""
+    """One step of the cut flow; the counts grow batch by batch. A row is missing if it fails and a value it needs is null.
+
+    `n_published` is how many rows a paper had left after the same step, for comparison; None where it gives no number.
+    """
 
     name: str
     expression: str
+    n_published: int | None = None
     n_before: int = 0
     n_after: int = 0
     n_missing: int = 0
@@ -52,6 +56,7 @@ class CutFlow:
             "n_after": [step.n_after for step in steps],
             "n_removed": [step.n_before - step.n_after for step in steps],
             "n_missing": [step.n_missing for step in steps],
+            "n_published": [step.n_published for step in steps],
         }
 
     def require_stars(self) -> None:

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from discatlas.config_checks_fits import FIT_CHECKS
+from discatlas.config_columns import check_expression, known, phase_space_columns
 from discatlas.contracts import error_column, load_contract
-from discatlas.cuts import compile_cut
 from discatlas.distances import required_columns
 from discatlas.dynamics.density import DensityModel
 from discatlas.dynamics.modes import Bar, Perturbation, Spiral
@@ -23,33 +24,30 @@ MIN_WEIGHTED_STARS = (
 )
 
 
-def _known(where: str, name: str, options: Mapping[str, Any] | list[str], kind: str) -> Iterator[str]:
-    if name not in options:
-        yield f"{where}: {kind} {name!r} is not declared{nearest(name, options)}; declared: {', '.join(options)}"
-
-
 def _check_names(config: Config) -> Iterator[str]:
     for i, sample in enumerate(config["atlas"]["samples"]):
-        yield from _known(f"atlas.samples.{i}", sample, config["samples"], "sample")
+        yield from known(f"atlas.samples.{i}", sample, config["samples"], "sample")
     for name, catalogue in config["catalogues"].items():
         if catalogue["source"] == "simulation":
-            yield from _known(f"catalogues.{name}.sun", catalogue["sun"], config["sun"], "solar set")
-            yield from _known(f"catalogues.{name}.galaxy", catalogue["galaxy"], config["galaxies"], "galaxy")
-            yield from _known(f"catalogues.{name}.survey", catalogue["survey"], config["surveys"], "survey")
+            yield from known(f"catalogues.{name}.sun", catalogue["sun"], config["sun"], "solar set")
+            yield from known(f"catalogues.{name}.galaxy", catalogue["galaxy"], config["galaxies"], "galaxy")
+            yield from known(f"catalogues.{name}.survey", catalogue["survey"], config["surveys"], "survey")
     for name, sample in config["samples"].items():
-        yield from _known(f"samples.{name}.catalogue", sample["catalogue"], config["catalogues"], "catalogue")
-        yield from _known(f"samples.{name}.sun", sample["sun"], config["sun"], "solar set")
+        yield from known(f"samples.{name}.catalogue", sample["catalogue"], config["catalogues"], "catalogue")
+        yield from known(f"samples.{name}.sun", sample["sun"], config["sun"], "solar set")
     for name, spec in config["maps"].items():
         for sample in spec["samples"]:
-            yield from _known(f"maps.{name}.samples", sample, config["samples"], "sample")
+            yield from known(f"maps.{name}.samples", sample, config["samples"], "sample")
         if spec["density"]:
-            yield from _known(f"maps.{name}.density", spec["density"], config["maps"], "map")
+            yield from known(f"maps.{name}.density", spec["density"], config["maps"], "map")
     for name, spec in config["velocity_fields"].items():
         for sample in spec["samples"]:
-            yield from _known(f"velocity_fields.{name}.samples", sample, config["samples"], "sample")
+            yield from known(f"velocity_fields.{name}.samples", sample, config["samples"], "sample")
     for kind, checks in config["checks"].items():
         for name, check in checks.items():
-            yield from _known(f"checks.{kind}.{name}.sample", check["sample"], config["samples"], "sample")
+            if kind == "spiral_mocks":  # of no sample
+                continue
+            yield from known(f"checks.{kind}.{name}.sample", check["sample"], config["samples"], "sample")
 
 
 def _check_parts(config: Config) -> Iterator[str]:
@@ -73,11 +71,11 @@ def _check_galaxies(config: Config) -> Iterator[str]:
     for name, galaxy in config["galaxies"].items():
         where = f"galaxies.{name}"
         if galaxy["kind"] == "orbits":
-            yield from _known(f"{where}.potential", galaxy["potential"], config["potentials"], "potential")
+            yield from known(f"{where}.potential", galaxy["potential"], config["potentials"], "potential")
             if galaxy["bar"]:
-                yield from _known(f"{where}.bar", galaxy["bar"], config["bars"], "bar")
+                yield from known(f"{where}.bar", galaxy["bar"], config["bars"], "bar")
             for spiral in galaxy["spirals"]:
-                yield from _known(f"{where}.spirals", spiral, config["spirals"], "spiral")
+                yield from known(f"{where}.spirals", spiral, config["spirals"], "spiral")
         try:
             _build_galaxy(config, galaxy)
         except DiscatlasError as error:
@@ -107,7 +105,7 @@ def _check_maps(config: Config) -> Iterator[str]:
             for quantity in spec["quantities"]:
                 if quantity not in columns:
                     yield f"maps.{name}.quantities: {quantity!r} is not in the phase space of {sample}{nearest(quantity, columns)}; samples.{sample}.keep_columns carries catalogue columns along"
-            yield from _check_expression(f"maps.{name}.selection", spec["selection"], columns)
+            yield from check_expression(f"maps.{name}.selection", spec["selection"], columns)
 
 
 def _check_fields(config: Config) -> Iterator[str]:
@@ -136,21 +134,6 @@ def _check_density(name: str, spec: Config, maps: Mapping[str, Config]) -> Itera
             yield f"maps.{name}.density: {spec['density']!r} is not made for sample {sample!r}; add it to maps.{spec['density']}.samples"
 
 
-def _check_expression(where: str, expression: str | None, columns: list[str]) -> Iterator[str]:
-    if expression is None:
-        return
-    try:
-        compile_cut(expression, columns)
-    except DiscatlasError as error:
-        yield f"{where}: {error}"
-
-
-def phase_space_columns(sample: Config) -> list[str]:
-    """Return the columns that the phase space of a sample will hold, from its declaration."""
-    standard = [column.name for column in load_contract("phase_space").columns if not column.optional]
-    return standard + [column for column in sample["keep_columns"] if column not in standard]
-
-
 def catalogue_columns(catalogue: Config) -> list[str]:
     """Return the columns that a catalogue will hold, from its declaration."""
     return ["source_id", *(name for name in catalogue["columns"] if name != "source_id")]
@@ -164,7 +147,7 @@ def _check_samples(config: Config) -> Iterator[str]:
         yield from _check_steps(f"samples.{name}", sample, present)
         columns = present + distance
         for i, cut in enumerate(sample["cuts"]):
-            yield from _check_expression(f"samples.{name}.cuts.{i}.expression", cut["expression"], columns)
+            yield from check_expression(f"samples.{name}.cuts.{i}.expression", cut["expression"], columns)
         wanted = {"keep_columns": sample["keep_columns"], "duplicates.by": [sample["duplicates"]["by"]]}
         if sample["duplicates"]["keep"] in ("lowest", "highest"):
             wanted["duplicates.order_by"] = [sample["duplicates"]["order_by"] or "null"]
@@ -210,7 +193,7 @@ def _check_checks(config: Config) -> Iterator[str]:
         columns = phase_space_columns(config["samples"][check["sample"]])
         if check["column"] not in columns:
             yield f"checks.statistics.{name}.column: {check['column']!r} is not in the phase space{nearest(check['column'], columns)}"
-        yield from _check_expression(f"checks.statistics.{name}.selection", check["selection"], columns)
+        yield from check_expression(f"checks.statistics.{name}.selection", check["selection"], columns)
     for kind in ("truths", "map_truths", "gradient_truths", "mean_fields"):
         for name, check in config["checks"][kind].items():
             if check["sample"] in made:
@@ -229,7 +212,7 @@ def _check_field_truth(config: Config, where: str, check: Config) -> Iterator[st
     elif check["against"] == "mean" and config["galaxies"][catalogue["galaxy"]]["kind"] != "mean_field":
         yield f"{where}.against: galaxy {catalogue['galaxy']!r} has no mean field that is known; its kind is orbits"
     fields = config["velocity_fields"]
-    yield from _known(f"{where}.field", check["field"], fields, "velocity field")
+    yield from known(f"{where}.field", check["field"], fields, "velocity field")
     if check["field"] in fields and check["sample"] not in fields[check["field"]]["samples"]:
         yield f"{where}.field: {check['field']!r} is not made for sample {check['sample']!r}; add it to velocity_fields.{check['field']}.samples"
 
@@ -249,7 +232,7 @@ def _check_simulation(config: Config, kind: str, where: str, check: Config) -> I
             if column not in columns:
                 yield f"{where}.columns: {column!r} with its error is not in the phase space{nearest(column, columns)}"
         return
-    yield from _known(f"{where}.map", check["map"], config["maps"], "map")
+    yield from known(f"{where}.map", check["map"], config["maps"], "map")
     spec = config["maps"].get(check["map"], {"samples": [], "quantities": [], "axes": []})
     if check["sample"] not in spec["samples"] or check["quantity"] not in spec["quantities"]:
         yield f"{where}.map: {check['map']!r} must map {check['quantity']} for {check['sample']!r}"
@@ -270,5 +253,6 @@ CROSS_CHECKS: tuple[Callable[[Config], Iterator[str]], ...] = (
     _check_samples,
     _check_maps,
     _check_fields,
+    *FIT_CHECKS,
     _check_checks,
 )

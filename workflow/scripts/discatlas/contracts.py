@@ -26,6 +26,8 @@ TYPES = {
 }
 # a suffix that ends in another one stands before it
 SUFFIX_UNITS = {
+    "dex_per_kpc2": "dex / kpc2",
+    "dex_per_kpc": "dex / kpc",
     "km2_s2_kpc2": "km2 / (s2 kpc2)",
     "km2_s2_kpc": "km2 / (s2 kpc)",
     "km2_s2": "km2 / s2",

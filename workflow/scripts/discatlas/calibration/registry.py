@@ -7,7 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from discatlas.calibration import distances, local_oort, maps, phase_space, rotation, velocity_field
+from discatlas.calibration import (
+    distances,
+    local_oort,
+    maps,
+    phase_space,
+    rotation,
+    smoothing,
+    spiral_fit,
+    velocity_field,
+)
 from discatlas.calibration.coverage import Intervals, diagnosis, join, summarise
 from discatlas.calibration.study import Key, Study
 from discatlas.errors import DiscatlasError
@@ -19,9 +28,11 @@ STUDIES: tuple[Study, ...] = (
     *phase_space.STUDIES,
     *distances.STUDIES,
     *maps.STUDIES,
+    *smoothing.STUDIES,
     *velocity_field.STUDIES,
     *local_oort.STUDIES,
     *rotation.STUDIES,
+    *spiral_fit.STUDIES,
 )
 UNEXPLAINED = "no cause known: by chance 0.3 % of rows with right errors fail"
 

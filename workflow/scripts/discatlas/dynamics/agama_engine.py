@@ -7,6 +7,7 @@ whole is off by 1e-4, and by up to 5e-3 in its second derivative in Z. Its spher
 """
 
 import math
+from collections.abc import Callable
 from functools import cache, cached_property
 from importlib import import_module
 from types import ModuleType
@@ -17,9 +18,14 @@ from numpy.typing import NDArray
 
 from discatlas.dynamics.density import DensityModel, Disc, Spheroid
 from discatlas.dynamics.engine import ORBIT_TOLERANCE, Engine
+from discatlas.dynamics.logarithmic import Logarithmic
+from discatlas.dynamics.modes import RotatingMode
 from discatlas.errors import DiscatlasError
 
 Array = NDArray[np.float64]
+MODE_GRID = {"Rmin": 0.3, "Rmax": 80.0, "gridSizeR": 260, "zmin": 0.25, "zmax": 10.0, "gridSizeZ": 8}  # [kpc]
+N_GROWTH = 401  # knots of a mode's growth
+PARTICLE_TOLERANCE = 1e-8  # relative, per step, of many particles
 
 
 @cache
@@ -121,3 +127,57 @@ class AgamaEngine(Engine):
             verbose=False,
         )
         return np.asarray(orbit(times))
+
+
+def follow_in_mode(
+    background: Logarithmic,
+    mode: RotatingMode,
+    position_kpc: Array,
+    velocity_kms: Array,
+    start_kpc_kms: float,
+    end_kpc_kms: float,
+) -> tuple[Array, Array]:
+    """Return positions and velocities at the end time of particles in the plane of a logarithmic potential with one mode.
+
+    The same as `orbits.integrate`, by AGAMA's integrator and interpolation (an azimuthal harmonic expansion); arguments are
+    those of `integrate`, with X, Y, Z of shape (n, 3) at rest. A mode that grows must be born at the start or before.
+    """
+    agama, life, Omega = import_agama(), mode.pattern.life_kpc_kms, mode.pattern.Omega_kms_kpc
+    born = -life if math.isfinite(life) else start_kpc_kms
+    knots = np.linspace(born, -life / 2, N_GROWTH) if math.isfinite(life) else np.array([born, end_kpc_kms])
+    steady = knots[-1] + np.array([1.0, 2.0])  # AGAMA goes on as between the last two
+    growth = [[t, float(mode.pattern.growth(np.array(t))), 1.0] for t in (*knots, *steady)]
+    turn = [[t, Omega * t] for t in (born, born + 1.0)]
+    harmonic = agama.Potential(
+        type="CylSpline", potential=_mode_function(mode), mmax=mode.m, symmetry="None", fixOrder=True, **MODE_GRID
+    )
+    whole = agama.Potential(
+        agama.Potential(type="Logarithmic", v0=background.v_c_kms, scaleRadius=background.core_kpc),
+        agama.Potential(potential=harmonic, scale=np.array(growth), rotation=np.array(turn)),
+    )
+    flip = np.array([-1.0, 1.0, 1.0])
+    _, ends = agama.orbit(
+        potential=whole,
+        ic=np.hstack([position_kpc * flip, velocity_kms * flip]),
+        timestart=start_kpc_kms,
+        time=end_kpc_kms - start_kpc_kms,
+        trajsize=1,
+        accuracy=PARTICLE_TOLERANCE,
+        dtype=float,
+        separateTime=True,
+        verbose=False,
+    )
+    ends = np.asarray(ends).reshape(-1, 6)
+    return ends[:, :3] * flip, ends[:, 3:] * flip
+
+
+def _mode_function(mode: RotatingMode) -> Callable[[Array], Array]:
+    """Return the mode at t = 0 as AGAMA asks for it: of points of shape (n, 3), with some decline in height."""
+
+    def function(points: Array) -> Array:
+        x, y, z = np.atleast_2d(points).T
+        R = np.maximum(np.hypot(x, y), 1e-6)
+        value = np.real(mode.amplitude(R)[0] * np.exp(1j * mode.m * np.arctan2(y, x)))
+        return np.nan_to_num(value) / np.cosh(np.minimum(np.abs(z), 100.0))
+
+    return function

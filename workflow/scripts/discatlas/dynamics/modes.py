@@ -26,6 +26,23 @@ class Background(Protocol):
         ...
 
 
+class RotatingMode(Protocol):
+    """What the orbit kernel needs of a mode other than a bar's: `Spiral` here, and those that declare other radial functions."""
+
+    m: int
+    vertical: str
+    R_limits_kpc: tuple[float, float]
+    pattern: "Pattern"
+
+    def amplitude(self, R_kpc: Array) -> tuple[Array, Array]:
+        """Return the complex function C(R) [(km/s)^2] and its radial derivative."""
+        ...
+
+    def height_factor(self, R_kpc: Array, Z_kpc: Array) -> tuple[Array, Array, Array]:
+        """Return W, dW/dR and dW/dZ; asked for only of a mode whose `vertical` is not ``constant``, in space."""
+        ...
+
+
 @dataclass(frozen=True)
 class Pattern:
     """A rotating pattern that grew over the first half of its life and is steady since.
@@ -195,7 +212,7 @@ class Perturbation:
     """A bar, or none, and any number of spirals on one background."""
 
     bar: Bar | None
-    spirals: tuple[Spiral, ...]
+    spirals: tuple[RotatingMode, ...]
 
     @classmethod
     def from_config(cls, bar: Mapping[str, Any] | None, spirals: Sequence[Mapping[str, Any]]) -> Self:

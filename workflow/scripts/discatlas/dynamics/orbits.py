@@ -20,7 +20,7 @@ from discatlas.dynamics.axisymmetric import (
     node_grid,
 )
 from discatlas.dynamics.hermite import slopes_per_node
-from discatlas.dynamics.modes import Perturbation, Spiral
+from discatlas.dynamics.modes import Perturbation, RotatingMode
 from discatlas.dynamics.orbit_kernel import follow_all, total_energies
 from discatlas.dynamics.potential_nodes import RADIAL_SCALE_KPC, VERTICAL_SCALE_KPC
 
@@ -123,7 +123,7 @@ def _bar_columns(plane: PlaneProfile, perturbation: Perturbation, modes: list, i
     return columns
 
 
-def _height_table(spiral: Spiral, grid: PotentialGrid) -> Array:
+def _height_table(spiral: RotatingMode, grid: PotentialGrid) -> Array:
     R, Z = grid.R_kpc[:, None], grid.Z_kpc[None, :]
     W, dW_dR, dW_dZ = spiral.height_factor(R, Z)
     step = 1e-5 * R

@@ -17,6 +17,7 @@ _MARGIN, _BOX, _ARM, _SIDE, _GAP = 4.0, 100.0, 8.0, 42.0, 5.0  # margins, boxes,
 _PAD, _LINE = 2.4, 3.2  # inside a box, and from line to line [mm]
 _TEXT = 68.0  # of a box's width for name and expression; the count has the rest [mm]
 _MONO = "DejaVu Sans Mono"
+_PAPER = "#8a4b08"  # what a paper had
 _FILL, _EDGE, _MUTED = "#f3f1ea", "#3b4a63", "0.35"
 
 
@@ -29,6 +30,7 @@ class Step:
     n_after: int
     n_removed: int
     n_missing: int
+    n_published: int | None = None
 
     @property
     def height(self) -> float:
@@ -76,7 +78,9 @@ def read_steps(rows: Mapping[str, NDArray]) -> list[Step]:
     for i in np.argsort(rows["step"], kind="stable"):
         name = wrap(str(rows["name"][i]), _TEXT, FONT_PT, weight="bold") or ["(no name)"]
         expression = wrap(str(rows["expression"][i]), _TEXT, SMALL_PT, indent="  ", family=_MONO)
-        steps.append(Step(name, expression, *(int(rows[key][i]) for key in ("n_after", "n_removed", "n_missing"))))
+        counts = (int(rows[key][i]) for key in ("n_after", "n_removed", "n_missing"))
+        published = float(rows["n_published"][i]) if "n_published" in rows else np.nan
+        steps.append(Step(name, expression, *counts, int(published) if np.isfinite(published) else None))
     return steps
 
 
@@ -117,11 +121,17 @@ def _draw_box(ax: Axes, y: float, step: Step, n_start: int) -> None:
 
 
 def _draw_side(ax: Axes, y: float, step: Step, first: bool) -> None:
-    """Write what the step removed to the right of its box; the first box is the catalogue, which removes nothing."""
-    if first and not step.n_removed:
-        return
+    """Write what the step removed to the right of its box, and what a paper had left.
+
+    The first box is the catalogue, which removes nothing.
+    """
     left = _MARGIN + _BOX
     x = left + _ARM + 1.0
+    if step.n_published is not None:
+        below = y + (0.0 if first else 1.25 if step.n_missing else 1.0) * _LINE
+        _write(ax, x, below, f"paper: {step.n_published:,}", fontsize=SMALL_PT, color=_PAPER, va="center_baseline")
+    if first and not step.n_removed:
+        return
     if not step.n_removed:
         _write(ax, x, y, "none removed", fontsize=SMALL_PT, color=_MUTED, va="center_baseline")
         return

@@ -1,0 +1,3 @@
+"""The pages of the figures of a gradient, by name: their files are named after them."""
+
+PAGES = ("slopes", "lines", "corner", "models")

@@ -1,0 +1,174 @@
+"""Density contrast of a sample in the plane: local over mean density minus 1, by two truncated kernels of different width.
+
+The kernels, of integral 1 over their extent:
+
+epanechnikov  9/(16 h^2) (1 - x^2/h^2) (1 - y^2/h^2) within |x|, |y| < h
+gaussian      exp(-(x^2 + y^2)/(2 h^2)) within 3 h of the star (Zari et al. 2025)
+
+Near the border of a sample both densities fall, the mean one less, since it reaches inside: the contrast is low there, and
+high just beyond an empty border; the least mean density keeps that out. Poggio et al. (2021) take 0.3 and 2 kpc.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+from discatlas.errors import DiscatlasError, nearest
+
+Array = NDArray[np.float64]
+KERNELS = ("epanechnikov", "gaussian")
+TRUNCATION = 3.0  # of the Gaussian, in sigmas
+N_CHUNKS = 32  # of stars: their sums are added in this order on any number of threads
+MAX_NODES = 4_000_000
+
+
+def grid_axes(limits_kpc: Sequence[Sequence[float]], spacing_kpc: float) -> tuple[Array, Array]:
+    """Return the nodes along X and along Y, from the first to the last of the limits.
+
+    Raises
+    ------
+    DiscatlasError
+        Unless both limits are in order and a whole number of spacings apart, and the nodes are not too many.
+    """
+    axes = []
+    for axis, (low, high) in zip("XY", limits_kpc, strict=True):
+        steps = (high - low) / spacing_kpc if spacing_kpc > 0 else 0.0
+        if round(steps) < 1 or abs(steps - round(steps)) > 1e-6:
+            raise DiscatlasError(
+                f"over-density: got limits {low:g} to {high:g} kpc along {axis} and spacing_kpc {spacing_kpc:g}; expected "
+                "first < last, a whole number of spacings apart"
+            )
+        axes.append(low + spacing_kpc * np.arange(round(steps) + 1))
+    if axes[0].size * axes[1].size > MAX_NODES:
+        raise DiscatlasError(
+            f"over-density: {axes[0].size * axes[1].size:,} nodes, at most {MAX_NODES:,} are allowed; take a wider spacing"
+        )
+    return axes[0], axes[1]
+
+
+def kernel_sums(x: Array, y: Array, X: Array, Y: Array, width_kpc: float, kernel: str) -> tuple[Array, Array]:
+    """Return the sums over stars of the kernel [1/kpc2] and of its square at each node, shape (len(X), len(Y)) each.
+
+    Parameters
+    ----------
+    x, y : array, shape (n,)
+        Places of the stars [kpc].
+    X, Y : array
+        Evenly spaced nodes along either axis [kpc].
+    width_kpc : float
+        h of the kernel.
+    kernel : str
+        One of `KERNELS`.
+
+    Raises
+    ------
+    DiscatlasError
+        For an unknown kernel or a width that is not above zero.
+    """
+    if kernel not in KERNELS or not width_kpc > 0:
+        raise DiscatlasError(
+            f"over-density: got kernel {kernel!r} of width {width_kpc}{nearest(str(kernel), KERNELS)}; expected one of "
+            f"{', '.join(KERNELS)} and a width above 0"
+        )
+    is_gaussian = kernel == "gaussian"
+    reach = TRUNCATION * width_kpc if is_gaussian else width_kpc
+    out = np.zeros((N_CHUNKS, 2, X.size, Y.size))
+    edges = np.linspace(0, x.size, N_CHUNKS + 1).astype(np.int64)
+    _scatter(x, y, edges, X[0], X[1] - X[0], Y[0], Y[1] - Y[0], width_kpc, reach, is_gaussian, out)
+    first, second = out.sum(axis=0)
+    if is_gaussian:
+        norm = 1.0 / (2.0 * np.pi * width_kpc**2 * (1.0 - np.exp(-0.5 * TRUNCATION**2)))
+    else:
+        norm = 9.0 / (16.0 * width_kpc**2)
+    return norm * first, norm**2 * second
+
+
+def density_contrast(
+    x: Array,
+    y: Array,
+    X: Array,
+    Y: Array,
+    local_kpc: float,
+    mean_kpc: float,
+    kernel: str,
+    min_density_share_per_kpc2: float,
+) -> dict[str, Array]:
+    """Return the columns of contract ``overdensity`` beside the places, shape (len(X) len(Y),) each, Y running fastest.
+
+    Parameters
+    ----------
+    local_kpc, mean_kpc : float
+        Widths of the two kernels.
+    min_density_share_per_kpc2 : float
+        Mean density below which there is no contrast, as a share of all stars.
+
+    Raises
+    ------
+    DiscatlasError
+        For bad kernels, a local one that is not the narrower, and a mean density that is too low everywhere.
+    """
+    if not local_kpc < mean_kpc:
+        raise DiscatlasError(
+            f"over-density: got local_kpc {local_kpc:g} and mean_kpc {mean_kpc:g}; expected the first to be smaller"
+        )
+    local, squares = (part.ravel() for part in kernel_sums(x, y, X, Y, local_kpc, kernel))
+    mean = kernel_sums(x, y, X, Y, mean_kpc, kernel)[0].ravel()
+    known = (mean >= min_density_share_per_kpc2 * x.size) & (mean > 0)
+    if not known.any():
+        raise DiscatlasError(
+            f"over-density: the mean density of {x.size:,} stars is below min_density_share_per_kpc2 "
+            f"{min_density_share_per_kpc2:g} at every node (highest: {mean.max() / x.size:.3g}); check limits_kpc"
+        )
+    n_effective = np.divide(local**2, squares, out=np.zeros_like(local), where=squares > 0)
+    ratio = np.divide(local, mean, out=np.full_like(local, np.nan), where=known)
+    error = np.divide(np.sqrt(squares), mean, out=np.full_like(local, np.nan), where=known & (squares > 0))
+    return {
+        "n_effective": n_effective,
+        "density_per_kpc2": local,
+        "mean_density_per_kpc2": mean,
+        "overdensity": ratio - 1.0,
+        "overdensity_error": error,
+    }
+
+
+@njit(cache=True, parallel=True)
+def _scatter(
+    x: Array,
+    y: Array,
+    edges: NDArray,
+    X_0: float,
+    X_step: float,
+    Y_0: float,
+    Y_step: float,
+    width: float,
+    reach: float,
+    is_gaussian: bool,
+    out: Array,
+) -> None:
+    """Add the kernel of each star, without its norm, and its square to the nodes that it reaches."""
+    n_X, n_Y = out.shape[2], out.shape[3]
+    for chunk in prange(edges.size - 1):
+        along = np.empty(n_Y)
+        for k in range(edges[chunk], edges[chunk + 1]):
+            first_X = max(0, int(np.ceil((x[k] - reach - X_0) / X_step)))
+            last_X = min(n_X - 1, int(np.floor((x[k] + reach - X_0) / X_step)))
+            first_Y = max(0, int(np.ceil((y[k] - reach - Y_0) / Y_step)))
+            last_Y = min(n_Y - 1, int(np.floor((y[k] + reach - Y_0) / Y_step)))
+            for j in range(first_Y, last_Y + 1):
+                v = ((Y_0 + j * Y_step - y[k]) / width) ** 2
+                along[j] = np.exp(-0.5 * v) if is_gaussian else max(1.0 - v, 0.0)
+            for i in range(first_X, last_X + 1):
+                offset = X_0 + i * X_step - x[k]
+                u = (offset / width) ** 2
+                across = np.exp(-0.5 * u) if is_gaussian else max(1.0 - u, 0.0)
+                low, high = first_Y, last_Y
+                if is_gaussian:
+                    half = np.sqrt(max(reach * reach - offset * offset, 0.0))
+                    low = max(low, int(np.ceil((y[k] - half - Y_0) / Y_step)))
+                    high = min(high, int(np.floor((y[k] + half - Y_0) / Y_step)))
+                for j in range(low, high + 1):
+                    weight = across * along[j]
+                    out[chunk, 0, i, j] += weight
+                    out[chunk, 1, i, j] += weight * weight
