@@ -7,7 +7,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 RUN := $(VENV)/bin
 
-.PHONY: help env atlas test lint bench calibrate report docs clean
+.PHONY: help env atlas test lint bench calibrate mocks report docs clean
 
 help:                ## what can be made
 	@sed -n 's/^\([a-z]*\): *[^#]*## /\1\t/p' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ bench: $(READY)      ## the budgets, each against a peer in the same run
 
 calibrate: $(READY)  ## do the 68 % error bars of every estimator hold the truth in 68 % of simulations? Minutes
 	$(RUN)/snakemake --cores $(CORES) --rerun-incomplete --logger rich results/figures/calibration.png $(if $(CONFIG),--configfile $(CONFIG))
+
+mocks: $(READY)      ## test particles under one spiral against the linear response of the fits. Minutes
+	$(RUN)/snakemake --cores $(CORES) --rerun-incomplete --logger rich mocks $(if $(CONFIG),--configfile $(CONFIG))
 
 report: $(READY)     ## results/report.html with every figure and its caption
 	$(RUN)/snakemake --report results/report.html $(if $(CONFIG),--configfile $(CONFIG))

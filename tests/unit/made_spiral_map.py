@@ -72,4 +72,4 @@ def write_published(path, v_R, X, Y, error=1.0, correlation_kpc=None):
     columns = {"cell": np.arange(X.size), "X_kpc": X, "Y_kpc": Y, "R_kpc": R, "phi_deg": phi}
     columns |= {"n_stars": np.full(X.size, np.nan), "v_R_kms": v_R, "v_R_error_kms": np.broadcast_to(error, X.shape)}
     contract = load_contract("published_map").expand(q=["v_R_kms"])
-    write_table(path, contract, columns, {"correlation_kpc": correlation_kpc} if correlation_kpc else {})
+    write_table(path, contract, columns, {"error_model": {"correlation_kpc": correlation_kpc}})

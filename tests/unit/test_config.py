@@ -208,6 +208,7 @@ def test_a_truth_needs_a_simulation(config, schema):
         "citation": "none",
         "columns": config["catalogues"]["gaia_rvs"]["columns"],
     }
+    config["checks"]["metallicity_gradients"] = {}
     with pytest.raises(
         ConfigError, match=r"checks\.truths\.gaia_rvs\.sample: catalogue 'gaia_rvs' is not a simulation"
     ):

@@ -78,7 +78,9 @@ def test_products_agree_with_each_other(published):
     best = np.array(read_provenance(paths["posterior"])["best"])
     spiral = TRUE_MODEL.spiral(best)
     response = spiral_response(spiral, chart["R_kpc"], chart["phi_deg"], *MODEL.frequencies(chart["R_kpc"]), 0.05)
-    np.testing.assert_allclose(chart["model_kms"], response.v_R_kms, rtol=1e-4, atol=5e-3)  # most at the Lindblad resonance
+    np.testing.assert_allclose(
+        chart["model_kms"], response.v_R_kms, rtol=1e-4, atol=5e-3
+    )  # most at the Lindblad resonance
     density = spiral.surface_density(chart["R_kpc"], chart["phi_deg"])
     np.testing.assert_allclose(chart["overdensity_model"], density / 3.8e7)
     assert summary["averaging"]["of"] == "centre"
@@ -86,6 +88,19 @@ def test_products_agree_with_each_other(published):
     assert abs(summary["resonances_kpc"]["ilr"] - 5.59) < 0.01
     assert summary["settings"]["R0_kpc"] == 8.122
     assert read_columns(cells)["cell"].size == chart["cell"].size
+
+
+def test_cells_far_from_the_fitted_radii_have_no_model(published, tmp_path):
+    """A cell at the very centre must not ask for radial nodes down to there."""
+    table = read_columns(published[1])
+    X, Y, v_R = (np.append(table[name], 0.0) for name in ("X_kpc", "Y_kpc", "v_R_kms"))
+    cells = tmp_path / "centre.parquet"
+    write_published(cells, v_R, X, Y)
+    chart = read_columns(fit(tmp_path, cells, n_live=20, regularisation=0.0, resonance_margin=0.08)["response_map"])
+    assert np.isnan(chart["model_kms"][-1])
+    assert np.isfinite(chart["model_kms"][:-1]).sum() > 400
+    assert chart["reason"][-1] == "outside"
+    assert "resonance" in chart["reason"]
 
 
 def test_the_same_seed_writes_the_same_bytes(published):

@@ -9,7 +9,7 @@ from test_gradient_scripts import fit
 from discatlas import phase_space
 from discatlas.errors import DiscatlasError
 from discatlas.frames import Sun, galactic_angles
-from discatlas.galactocentric import distance_of_radius
+from discatlas.galactocentric import distance_of_radius, radius_distance
 from discatlas.tables import read_columns
 
 R0 = (
@@ -70,9 +70,9 @@ def test_dias_2021_has_the_gradient_that_is_known(real_data, tmp_path):
 
 def test_otto_2026_has_the_gradient_that_is_known(real_data, tmp_path):
     clusters = read(real_data / "otto2026_open_clusters.csv", OTTO)
-    l_deg, b_deg = galactic_angles(clusters["ra"].filled(np.nan), clusters["dec"].filled(np.nan))
-    R = clusters.pop("galactocentric_radius_kpc").filled(np.nan)
-    distance, error = distance_of_radius(R, np.full(R.size, 0.1), l_deg, b_deg, R0)
+    plain = {name: clusters[name].filled(np.nan) for name in ("ra", "dec", "galactocentric_radius_kpc")}
+    R, (distance, error, _, _) = plain["galactocentric_radius_kpc"], radius_distance(plain, R0)
+    clusters.pop("galactocentric_radius_kpc")
     clusters |= {"distance_kpc": distance, "distance_error_kpc": error}
     made = as_phase_space(tmp_path / "otto.parquet", {k: np.ma.asarray(v) for k, v in clusters.items()}, R0)
     known = np.isfinite(distance)

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from made_gradients import flat_stars, gaussian_stars
 from scipy.integrate import quad
 from scipy.optimize import minimize
 from scipy.stats import norm
 
+from discatlas.calibration.gradients import flat_stars, gaussian_stars
 from discatlas.errors import DiscatlasError
 from discatlas.gradients import LIKELIHOODS, MODELS, kernels
 from discatlas.gradients.likelihood import LIMITS, Line, make_line, maxima, maximise, shrink
@@ -216,7 +216,7 @@ def test_bad_stars_are_refused_with_reasons():
         make_line("linear", "hogg2010", 0.0 * x + 9.0, y, V_xx, V_xy, V_yy)
     with pytest.raises(DiscatlasError, match="kelly2007 cannot tell these stars apart"):
         make_line("linear", "kelly2007", x, y, V_xx + 9.0, V_xy, V_yy)
-    with pytest.raises(DiscatlasError, match=r"model 'linar' is unknown \(nearest: 'linear'\)"):
-        make_line("linar", "hogg2010", x, y, V_xx, V_xy, V_yy)
+    with pytest.raises(DiscatlasError, match=r"model 'linearr' is unknown \(nearest: 'linear'\)"):
+        make_line("linearr", "hogg2010", x, y, V_xx, V_xy, V_yy)
     with pytest.raises(DiscatlasError, match=r"likelihood 'hogg' is unknown \(nearest: 'hogg2010'\)"):
         make_line("linear", "hogg", x, y, V_xx, V_xy, V_yy)

@@ -8,10 +8,10 @@ within its 99.7 % interval of the truth.
 
 import numpy as np
 import pytest
-from made_gradients import SCATTER, SLOPE, errors, flat_stars, gaussian_stars
 from scipy.stats import binomtest, norm
 
 from discatlas.calibration.coverage import NOMINAL
+from discatlas.calibration.gradients import SCATTER, SLOPE, draw_errors, flat_stars, gaussian_stars
 from discatlas.gradients import LIKELIHOODS
 from discatlas.gradients.likelihood import make_line, maximise
 from discatlas.gradients.moments import moment_slope
@@ -79,13 +79,13 @@ def test_both_routes_agree_star_sample_by_star_sample(found, model):
 
 def expected_slope(model, likelihood):
     """What the moments of the generating model make of a slope, to first order in the biases."""
-    V = errors(np.random.default_rng(1), 1_000_000, 0.4, 0.08)[2].mean()
+    V = draw_errors(np.random.default_rng(1), 1_000_000, 0.4, 0.08, 0.0)[2].mean()
     m, t = SLOPE, 1.2**2
     if model == "gaussian":
         return m * t / (t + V) if likelihood == "hogg2010" else None
     if model == "across" and likelihood == "hogg2010":
         along, across = t * (1.0 + m * m), SCATTER**2
-        noise = errors(np.random.default_rng(1), 1_000_000, 0.1, 0.1)[2].mean()
+        noise = draw_errors(np.random.default_rng(1), 1_000_000, 0.1, 0.1, 0.0)[2].mean()
         C_xy = m * (along - across) / (1.0 + m * m)
         return C_xy / ((along + m * m * across) / (1.0 + m * m) + noise)
     if model == "flat" and likelihood == "kelly2007":

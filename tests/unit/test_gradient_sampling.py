@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from made_gradients import flat_stars, gaussian_stars
 
+from discatlas.calibration.gradients import flat_stars, gaussian_stars
 from discatlas.errors import DiscatlasError
 from discatlas.gradients import MODELS
 from discatlas.gradients.fit import evaluate, table_parameters
@@ -172,5 +172,5 @@ def test_settings_that_no_ensemble_has_are_refused():
         settings(n_walkers=11).check(["linear"])
     with pytest.raises(DiscatlasError, match="4 <= n_steps <= max_steps"):
         settings(n_steps=5000).check(["linear"])
-    with pytest.raises(DiscatlasError, match=r"moves 'strech' are unknown \(nearest: 'stretch'\)"):
-        settings(moves="strech").check(["linear"])
+    with pytest.raises(DiscatlasError, match=r"moves 'stretchy' are unknown \(nearest: 'stretch'\)"):
+        settings(moves="stretchy").check(["linear"])

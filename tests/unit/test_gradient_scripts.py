@@ -275,3 +275,13 @@ def test_the_check_wants_the_stars_of_the_fit(fitted, tmp_path):
     pl.read_parquet(folder / "disc.parquet")[:2000].write_parquet(tmp_path / "disc.parquet")
     with pytest.raises(DiscatlasError, match="not the stars of the fit"):
         check(tmp_path, out, folder / "truth.parquet")
+
+
+def test_bins_that_errors_of_x_have_filled_are_not_checked(tmp_path):
+    stars = tmp_path / "disc.parquet"
+    truth = phase_space(stars, np.random.default_rng(1), R_error_kpc=np.full(3000, 0.5))
+    truth.write_parquet(tmp_path / "truth.parquet")
+    out = fit(tmp_path / "out", stars, edges_kpc=[0.0, 0.2])
+    assert read_columns(out["gradient"])["x_error_share"][0] > 0.05
+    with pytest.raises(DiscatlasError, match="1 bins were fitted by a straight line, none with errors of x below 5%"):
+        check(tmp_path, out, tmp_path / "truth.parquet")

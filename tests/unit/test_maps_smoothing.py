@@ -79,11 +79,11 @@ def test_means_of_samples_are_exact(n, kind):
 
 def test_two_equal_maxima_are_told_apart():
     """A precise pair far from a scattered crowd: V = 0 with the pair's mean, or a wide Gaussian; ln L decides."""
-    for gap, n_maxima in ((30.0, 2), (60.0, 2), (100.0, 2)):
+    for gap in (30.0, 60.0, 100.0, 150.0):
         x, e = np.array([0.0, 0.05, gap, -gap, 0.6 * gap]), np.array([0.05, 0.05, 40.0, 40.0, 40.0])
         found = smooth(x, e, in_one(5), 2, 2, np.random.default_rng(1))
         mu, V = direct(x, e, np.ones(5))
-        assert found.ml[0] == pytest.approx(mu, abs=1e-6), (gap, n_maxima)
+        assert found.ml[0] == pytest.approx(mu, abs=1e-6), gap
         assert found.sigma[0] ** 2 == pytest.approx(V, rel=1e-4, abs=1e-9)
 
 
@@ -96,6 +96,15 @@ def test_equal_errors_give_the_closed_form():
         # the bootstrap of a plain mean: variance/n, to the chance of 20,000 samples
         assert found.error[0] == pytest.approx(v.std() / np.sqrt(40), rel=4 / np.sqrt(2 * 20_000))
         assert found.value[0] == pytest.approx(v.mean(), abs=4 * found.error[0] / np.sqrt(20_000))
+
+
+def test_the_error_of_few_samples_has_no_bias():
+    """Its square, over 400 windows of the same stars and 5 samples each: variance/n, to the chance of 1,600 numbers."""
+    v = draw(40, "warm", 6)[0]
+    members = np.arange(0, 40 * 401, 40), np.tile(np.arange(40), 400)
+    found = smooth(v, np.full(40, 2.0), members, 2, 5, np.random.default_rng(2))
+    assert np.mean(found.error**2) == pytest.approx(v.var() / 40, rel=4 * np.sqrt(2 / 1600))
+    assert np.var(found.value) == pytest.approx(v.var() / 40 / 5, rel=4 * np.sqrt(2 / 400))
 
 
 def test_errors_that_explain_the_scatter_give_the_inverse_variance_mean():
@@ -176,7 +185,7 @@ def test_covariance_agrees_with_a_bootstrap_of_all_stars(kind):
     ours = pairs.correlation * found.error[pairs.a] * found.error[pairs.b]
     theirs = expected[pairs.a, pairs.b]
     strong = pairs.correlation > 0.25
-    assert strong.sum() > 60
+    assert strong.sum() > 40
     assert np.sum(ours * theirs) / np.sum(theirs**2) == pytest.approx(1.0, abs=0.03)
     ratio = ours[strong] / theirs[strong]
     assert np.median(ratio) == pytest.approx(1.0, abs=0.03)
@@ -244,11 +253,11 @@ def test_pairs_of_other_windows_are_left_out_of_the_matrix():
 
 
 def rows_of(study, n_intervals=1500):
-    """Coverage of a study by quantity."""
+    """Coverage of a study by quantity; small simulations are fastest on one thread."""
+    use_threads(1)
     table = calibrate([study], n_intervals, 20260101)
-    return {
-        name: {column: table[column][k] for column in table} for k, name in enumerate(table["quantity"])
-    }  # fmt: skip
+    use_threads(2)
+    return {name: {column: table[column][k] for column in table} for k, name in enumerate(table["quantity"])}
 
 
 def study_of(case):
@@ -265,7 +274,7 @@ def test_coverage_of_windows_is_that_of_the_bootstrap_of_n_stars(n):
         assert row["verdict"] == "pass"
     if n == 8:
         assert row["verdict"] == "fail"
-        assert "62.0 % at n = 8" in row["remark"]
+        assert "61.9 % at n = 8" in row["remark"]
 
 
 @pytest.mark.parametrize("n", [8, 30])
@@ -296,7 +305,13 @@ def test_coverage_of_overlapping_windows_needs_the_covariance():
     ],
 )
 def test_bad_input_is_said(changes, words):
-    settings = {"values": np.arange(3.0), "errors": np.ones(3), "members": in_one(3), "min_stars": 2, "n_bootstraps": 10}
+    settings = {
+        "values": np.arange(3.0),
+        "errors": np.ones(3),
+        "members": in_one(3),
+        "min_stars": 2,
+        "n_bootstraps": 10,
+    }
     for function in (smooth, star_bootstrap):
         with pytest.raises(DiscatlasError, match=words):
             function(**(settings | changes), rng=np.random.default_rng(1))

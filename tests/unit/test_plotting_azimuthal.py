@@ -42,6 +42,9 @@ def test_bins_and_waves_are_those_of_the_tables(tmp_path):
     figure = draw(paths)
     bins, waves = (read_columns(path) for path in paths[:2])
     assert len({ax.get_ylim() for ax in figure.axes[::2]}) == 1
+    assert len({ax.get_xlim() for ax in figure.axes[::2]}) == 1
+    known = bins["phi_centre_deg"][np.isfinite(bins["feh_deviation_dex"])]
+    assert figure.axes[0].get_xlim() == (known.min() - 6, known.max() + 6)  # one bin of 4 deg more on each side
     for k in (0, 1):
         left, right = figure.axes[2 * k : 2 * k + 2]
         here = (bins["annulus"] == k) & np.isfinite(bins["feh_deviation_dex"])

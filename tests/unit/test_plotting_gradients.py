@@ -112,6 +112,18 @@ def test_lines_are_drawn_from_the_posterior_over_the_stars_of_each_bin(folder):
             assert np.isin(np.round(slopes, 9), np.round(chain, 9)).all()
 
 
+def test_bins_without_stars_have_no_panel(folder, tmp_path):
+    made_gradient(tmp_path, folder / "stars.parquet", edges=[0.0, 0.4, 0.8, 2.0, 3.0, 4.0], name="tall")
+    fits, chains = (read_columns(tmp_path / f"tall{end}.parquet") for end in ("", "_chains"))
+    facts = data.gradient_facts(read_provenance(tmp_path / "tall.parquet"), "tall", "stars")
+    tables = GradientTables(fits, chains, read_columns(folder / "stars.parquet"))
+    figure = draw_gradient_page("lines", tables, facts, [], "a made sample", "tall")
+    assert len(figure.axes) == 3 + 1
+    assert "bins without stars are left out" in " ".join(text.get_text() for text in figure.texts)
+    for page in PAGES:
+        assert audit_figure(draw_gradient_page(page, tables, facts, [], "t", "tall"), DIMENSIONLESS) == []
+
+
 def test_density_is_not_turned_over(folder):
     tables, _ = tables_of(folder, "plane")
     ax = draw(folder, "plane", "lines").axes[0]

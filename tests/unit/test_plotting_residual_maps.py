@@ -127,6 +127,10 @@ def test_the_comparison_passes_the_audit_and_shows_the_null(folder):
     assert audit_figure(figure, contrast_comparison.DIMENSIONLESS) == []
     contrast, residual, null, moves = panels(figure)
     rows = read_columns(folder / "comparison.parquet")
+    edges = [patch.get_x() for patch in null.patches]
+    edges.append(edges[-1] + null.patches[-1].get_width())
+    weighted = rows["r"][1:] * np.sqrt(rows["n_cells"][1:] / rows["n_cells"][0])
+    np.testing.assert_array_equal([patch.get_height() for patch in null.patches], np.histogram(weighted, edges)[0])
     assert sum(patch.get_height() for patch in null.patches) == rows["r"].size - 1
     observed = next(line for line in null.lines if line.get_color() == "#b5321f")
     assert observed.get_xdata()[0] == pytest.approx(-0.33)

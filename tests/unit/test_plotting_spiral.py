@@ -15,6 +15,7 @@ from discatlas.errors import DiscatlasError
 from discatlas.plotting.audit import audit_figure, is_colour_bar
 from discatlas.plotting.spiral_context import Context, Tables
 from discatlas.plotting.spiral_corner import drawn_parameters
+from discatlas.plotting.spiral_degeneracies import is_resolved
 from discatlas.plotting.spiral_figures import DIMENSIONLESS, draw_response_page
 from discatlas.plotting.spiral_gallery import shared_asinh
 from discatlas.plotting.spiral_labels import PARAMETERS, rounded, unwrap_deg
@@ -89,6 +90,9 @@ def test_a_fixed_pattern_speed_is_named_and_drawn_as_such(page):
     assert audit_figure(figure, DIMENSIONLESS) == []
     assert "fixed pattern speed 12 km/s/kpc" in words(figure)
     assert "pattern_speed_kms_kpc" not in drawn_parameters(tables.posterior, context)
+    assert "cold disc" in words(figure)
+    warm = replace(context, summary=context.summary | {"settings": made.SETTINGS | {"reduction_sigma_R_kms": 35.0}})
+    assert "warm disc (35 km/s at R0)" in words(draw_response_page(page, tables, warm))
 
 
 def test_maps_hold_data_of_all_cells_and_the_rest_of_the_fitted_ones(fit, figures):
@@ -159,6 +163,15 @@ def test_resonances_lie_where_the_pattern_speed_meets_the_frequencies(figures):
         assert np.interp(x, curve[:, 0], curve[:, 1]) == pytest.approx(y, rel=1e-3)
 
 
+def test_the_resonances_of_four_arms_are_close_and_their_names_stay_apart(fit):
+    tables, context = fit
+    four = replace(context, summary=context.summary | {"settings": made.SETTINGS | {"m": 4}})
+    figure = draw_response_page("resonances", tables, four)
+    assert audit_figure(figure, DIMENSIONLESS) == []
+    names = [text.get_text().split("\n")[0] for text in panels(figure)[0].texts]
+    assert [name for name in names if name in ("ILR", "8:1", "CR", "OLR")] == ["ILR", "8:1", "CR", "8:1", "OLR"]
+
+
 def test_the_spread_shows_the_table_and_the_resonances(fit, figures):
     profile, (upper, lower) = fit[0].profile, panels(figures["spread"])
     for ax, name, unit in ((upper, "spread", "kms"), (lower, "gradient", "kms_kpc")):
@@ -212,6 +225,14 @@ def test_the_likelihood_is_brightest_where_it_is_highest(fit, figures):
         truth = [PARAMETERS[name].factor * peak[name] for name in pair]
         assert np.all(np.abs(place - truth) <= 0.51 * step)
         assert ax.get_xlabel() == PARAMETERS[pair[0]].label
+
+
+def test_a_contour_is_drawn_only_where_the_grid_resolves_it():
+    ridge, spot = np.eye(9, dtype=bool), np.zeros((9, 9), bool)
+    spot[3:6, 3:6] = True
+    assert not is_resolved(ridge)
+    assert is_resolved(spot)
+    assert not is_resolved(np.ones((5, 5), bool))
 
 
 def test_other_published_arms_are_those_of_the_cepheids():

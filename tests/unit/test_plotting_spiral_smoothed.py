@@ -138,14 +138,18 @@ def test_the_script_writes_the_same_bytes_twice(tmp_path):
 def test_a_grid_puts_each_place_into_its_cell_also_with_gaps():
     X, Y = np.array([1.0, 1.5, 4.0, 4.0]), np.array([-2.0, 0.5, 0.5, 0.0])
     grid = PlaneGrid.of(X, Y, "a table")
-    assert grid.spacing_kpc == 0.5
+    assert grid.spacing_kpc == (0.5, 0.5)
     image = grid.fill(np.arange(4.0))
     assert image.shape == (7, 6)
     assert [image[0, 0], image[1, 5], image[6, 5], image[6, 4]] == [0.0, 1.0, 2.0, 3.0]
     assert np.isnan(image).sum() == 38
     x, y = grid.edges
     assert (x[0], x[-1], y[0], y[-1]) == (0.75, 4.25, -2.25, 0.75)
-    with pytest.raises(DiscatlasError, match=r"a table: places .* no square grid"):
+    oblong = PlaneGrid.of(np.array([0.0, 1.0, 2.0]), np.array([0.0, 0.25, 0.0]), "a table")
+    assert [edge.tolist() for edge in oblong.edges] == [[-0.5, 0.5, 1.5, 2.5], [-0.125, 0.125, 0.375]]
+    flat = PlaneGrid.of(np.array([0.0, 1.0]), np.zeros(2), "a table")
+    assert flat.edges[1].tolist() == [-0.5, 0.5]
+    with pytest.raises(DiscatlasError, match=r"a table: places .* no regular grid"):
         PlaneGrid.of(np.array([0.0, 1.0, 2.45]), np.array([0.0, 1.0, 2.0]), "a table")
     with pytest.raises(DiscatlasError, match="a table: 1 places are no grid"):
         PlaneGrid.of(np.ones(1), np.ones(1), "a table")

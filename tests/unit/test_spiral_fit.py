@@ -10,7 +10,7 @@ from scipy.stats import multivariate_normal
 from discatlas.errors import DiscatlasError
 from discatlas.maps.windows import Windows, window_members
 from discatlas.spiral_fit.covariance import Noise, pooled_errors, shared_correlations
-from discatlas.spiral_fit.evidence import explained_variance, null_evidences, unwrapped
+from discatlas.spiral_fit.evidence import cut_off, explained_variance, null_evidences, unwrapped
 from discatlas.spiral_fit.likelihood import Likelihood, Response
 from discatlas.spiral_fit.masks import Mask, resonance_radii
 from discatlas.spiral_fit.nodes import centres, make_nodes, resonance_slope, squares, star_places
@@ -351,3 +351,13 @@ def test_phases_are_unwrapped_about_their_mean():
     phase = np.mod(0.05 + 0.2 * rng.standard_normal(1000), 2 * np.pi)
     assert np.ptp(phase) > 6
     assert np.ptp(unwrapped(phase)) < 2
+
+
+def test_a_posterior_that_its_prior_cuts_off_is_told():
+    rng = np.random.default_rng(6)
+    normal = rng.standard_normal(4000)
+    assert cut_off(np.abs(normal), 0.0, 30.0) == "low"
+    assert cut_off(5 - rng.exponential(1.0, 4000), -30.0, 5.0) == "high"
+    assert cut_off(rng.random(4000), 0.0, 1.0) == "both"
+    assert cut_off(normal, -3.0, 3.0) is None
+    assert cut_off(0.04 * normal + 3.7, 1.0, 300.0) is None

@@ -79,21 +79,39 @@ def test_the_walkers_find_the_posterior_of_the_nested_sampling(recovered):
         assert 0.85 < nested.std() / walked.std() < 1.18
 
 
+def grid_of(priors, likelihood, shape=(12, 20, 24, 24)):
+    """Points at the middles of the cells of a grid over the priors, and ln L there."""
+    axes = [(np.arange(n) + 0.5) / n for n in shape]
+    points = priors.point(np.stack([x.ravel() for x in np.meshgrid(*axes, indexing="ij")], axis=1), MODEL)
+    return points, likelihood.many(points)
+
+
+def test_the_walkers_have_the_moments_of_the_posterior():
+    """Mean to 6 % and width to 4 % of the width, against sums over a grid of all parameters."""
+    likelihood = made_likelihood(error=10.0)
+    points, ln = grid_of(NARROW, likelihood, (14, 24, 24, 36))
+    weights = np.exp(ln - ln.max())
+    walked = walk(likelihood, NARROW, rng_of("moments"), 40, 300, 4000)
+    for k in (SCALE_LENGTH, SURFACE_DENSITY, PITCH):
+        mean = np.average(points[:, k], weights=weights)
+        width = np.sqrt(np.average((points[:, k] - mean) ** 2, weights=weights))
+        assert abs(walked[:, k].mean() - mean) < 0.06 * width
+        assert abs(walked[:, k].std() / width - 1) < 0.04
+
+
 @pytest.mark.parametrize("parametrisation", ["phase", "time"])
 def test_evidence_is_the_integral_over_the_priors(parametrisation):
     """By the mean of the likelihood over a grid of the four parameters, for a map so noisy that the grid resolves it."""
     likelihood = made_likelihood(error=12.0)
     priors = replace(NARROW, parametrisation=parametrisation)
-    axes = [(np.arange(n) + 0.5) / n for n in (12, 20, 24, 24)]
-    cube = np.stack([x.ravel() for x in np.meshgrid(*axes, indexing="ij")], axis=1)
-    ln = likelihood.many(NARROW.point(cube, MODEL))
+    points, ln = grid_of(NARROW, likelihood)
     integral = np.log(np.mean(np.exp(ln - ln.max()))) + ln.max()
     found = sample(likelihood, priors, rng_of(f"evidence {parametrisation}"), 150, 1000)
     assert abs(found.ln_evidence - integral) < max(3.5 * found.ln_evidence_error, 0.2)
     # and the posterior mean is that of the grid
     weights = np.exp(ln - ln.max())
     for k in (SCALE_LENGTH, SURFACE_DENSITY, PITCH):
-        values = NARROW.point(cube, MODEL)[:, k]
+        values = points[:, k]
         mean = np.average(values, weights=weights)
         assert abs(found.points[:, k].mean() - mean) < 0.2 * np.sqrt(np.average((values - mean) ** 2, weights=weights))
 

@@ -78,6 +78,7 @@ rule clean_sample:
         duplicates=of_sample("duplicates"),
         cuts=of_sample("cuts"),
         n_published=of_sample("n_published"),
+        R0_kpc=radius_of_sun,
         library=library("clean_sample"),
     log:
         "logs/clean_sample/{sample}.log",

@@ -5,6 +5,11 @@ OUTPUTS  none
 """
 
 
+def radius_of_sun(wildcards):
+    """Return R0 for a sample whose distances come from Galactocentric radii; others do not depend on it."""
+    return solar_set(wildcards)["R0_kpc"] if of_sample("distance")(wildcards) == "galactocentric_radius" else None
+
+
 def numpy_file(path):
     """Return the place of a user's file: absolute, or below data_folder."""
     return str(Path(config["data_folder"]) / path)

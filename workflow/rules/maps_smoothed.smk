@@ -21,7 +21,6 @@ rule smooth_map:
         selection=of_smoothed("selection"),
         min_stars=of_smoothed("min_stars"),
         n_bootstraps=of_smoothed("n_bootstraps"),
-        covariance=of_smoothed("covariance"),
         seed=config["seed"],
         library=library("smooth_map"),
     log:

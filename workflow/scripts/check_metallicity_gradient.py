@@ -13,6 +13,7 @@ from discatlas.runtime import script_log, use_threads
 from discatlas.tables import read_columns, read_provenance
 from discatlas.truth import match_truth
 
+MAX_ERROR_SHARE = 0.05
 NAMES = ("slope_dex_per_kpc", "slope_error_dex_per_kpc", "scatter_dex", "scatter_error_dex")
 
 
@@ -33,21 +34,26 @@ def run(
     The truth has the stars of each bin, so that no sampling noise is left. In units of the stated errors, which allow
     for it, the chi-square per bin is well below 1; for stars with another's truth it is far above. In units of what the
     stars' measurement errors alone make of a slope it is near 1, unless the fit is biased (as one that takes x as evenly
-    spread is, by the share of the errors in the variance of x).
+    spread is, by the share of the errors in the variance of x). Bins where that share is above `MAX_ERROR_SHARE` are
+    left out: errors have brought many of their stars there, and those have the gradient of another place.
 
     Raises
     ------
     DiscatlasError
-        If no bin was fitted by a straight line, or the stars are not those of the fit.
+        If no bin is left that was fitted by a straight line, or the stars are not those of the fit.
     """
     use_threads(threads)
     about = read_provenance(gradient)
-    table = read_columns(gradient, ["bin", "model", "status", "n_stars", *NAMES])
+    table = read_columns(gradient, ["bin", "model", "status", "n_stars", "x_error_share", *NAMES])
     keys = ("quantity", "x", "bin_by", "selection")
     chosen = read_gradient_stars(stars, membership, *(about[key] for key in keys))
-    rows = np.flatnonzero((table["model"] == "linear") & (table["status"] == "fitted"))
+    fitted = (table["model"] == "linear") & (table["status"] == "fitted")
+    rows = np.flatnonzero(fitted & (table["x_error_share"] <= MAX_ERROR_SHARE))
     if not rows.size:
-        raise DiscatlasError(f"{gradient}: no bin was fitted by a straight line; add linear to models")
+        raise DiscatlasError(
+            f"{gradient}: {fitted.sum()} bins were fitted by a straight line, none with errors of x below "
+            f"{MAX_ERROR_SHARE:.0%} of its variance; add linear to models, or choose stars with better distances"
+        )
     slope, slope_error, scatter, scatter_error = (table[column][rows] for column in NAMES)
     edges, found = about["edges_kpc"], []
     for row in rows:
@@ -67,7 +73,7 @@ def run(
     facts = "; ".join(f"{a:.4f} for {b:.4f}" for a, b in zip(slope, true_slope, strict=True))
     records = []
     for what, deviations, limit in compared:
-        source = f"chi-square per bin of {rows.size} bins against the truth of their stars, at most {limit:g}; slopes {facts}"
+        source = f"chi-square per bin of {rows.size} of {fitted.sum()} bins against the truth of their stars, at most {limit:g}; slopes {facts}"
         records.append(Check(what, float(np.mean(deviations**2)), 0.0, limit, "", source).record())
     write_json(result, records)
 

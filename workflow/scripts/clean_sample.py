@@ -41,10 +41,12 @@ def run(
     duplicates: dict[str, str],
     cuts: list[dict[str, Any]],
     n_published: int | None = None,
+    R0_kpc: float | None = None,
 ) -> None:
     """Clean `catalogue` into `sample` in batches; write the cut flow as a table and as JSON.
 
-    `n_published`, and that of each cut, are what a paper had: they stand beside our counts and change none.
+    `n_published`, and that of each cut, are what a paper had: they stand beside our counts and change none. `R0_kpc` is
+    the Sun's radius, for distances from Galactocentric radii alone.
     """
     names, n_rows = column_names(catalogue), count_rows(catalogue)
     if n_rows == 0:
@@ -72,7 +74,7 @@ def run(
     changed: dict[str, int] = {}
 
     def prepare(batch: pl.DataFrame) -> pl.DataFrame:
-        return _add_distance(_correct(batch, corrections, changed), distance)
+        return _add_distance(_correct(batch, corrections, changed), distance, R0_kpc)
 
     provenance = {
         "distance": distance,
@@ -109,9 +111,9 @@ def _correct(batch: pl.DataFrame, corrections: list[str], changed: dict[str, int
     return batch.with_columns(new)
 
 
-def _add_distance(batch: pl.DataFrame, estimator: str) -> pl.DataFrame:
+def _add_distance(batch: pl.DataFrame, estimator: str, R0_kpc: float | None) -> pl.DataFrame:
     arrays = {name: batch[name].to_numpy() for name in batch.columns if batch[name].dtype.is_float()}
-    distance = estimate_distance(arrays, estimator)
+    distance = estimate_distance(arrays, estimator, R0_kpc)
     beyond = ~(distance["distance_kpc"] <= MAX_DISTANCE_KPC)
     distance = {name: np.where(beyond, np.nan, values) for name, values in distance.items()}
     return batch.with_columns([pl.Series(name, distance[name], nan_to_null=True) for name in DISTANCE_COLUMNS])
@@ -142,4 +144,5 @@ if __name__ == "__main__":
             duplicates=snakemake.params.duplicates,
             cuts=snakemake.params.cuts,
             n_published=snakemake.params.n_published,
+            R0_kpc=snakemake.params.R0_kpc,
         )

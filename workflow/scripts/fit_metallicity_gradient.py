@@ -133,7 +133,7 @@ def _write(
     phase_space: dict[str, Any],
 ) -> None:
     provenance = about | {"phase_space": phase_space}
-    table, chain = (load_contract(name) for name in ("metallicity_gradient", "metallicity_gradient_chains"))
+    table, chain = load_contract("metallicity_gradient"), load_contract("metallicity_gradient_chains")
     columns = {name: [_plain(row.get(name)) for row in rows] for name in table.names}
     write_table(gradient, table, columns, provenance)
     write_table(

@@ -21,6 +21,7 @@ from discatlas.tables import write_table
 
 log = logging.getLogger(__name__)
 N_MODELS = 200  # draws for the error of the model
+R_MIN_KPC = 1e-3  # a spiral has no phase at the centre itself
 
 
 def _posterior_columns(posterior: Posterior, settings: Settings) -> dict[str, np.ndarray]:
@@ -44,7 +45,9 @@ def _map_columns(problem: Problem, posterior: Posterior) -> dict[str, np.ndarray
         error[rows] = np.std([response.v_R(point) for point in some], axis=0, ddof=1)
     model[~np.isfinite(error)] = np.nan
     error[~np.isfinite(error)] = np.nan
-    density = settings.model.spiral(posterior.best).surface_density(table["R_kpc"], table["phi_deg"])
+    density = settings.model.spiral(posterior.best).surface_density(
+        np.maximum(table["R_kpc"], R_MIN_KPC), table["phi_deg"]
+    )
     columns = {name: table[name] for name in ("cell", "X_kpc", "Y_kpc", "R_kpc", "phi_deg", "v_R_kms")}
     return columns | {
         "v_R_error_kms": problem.errors,
@@ -108,9 +111,7 @@ def _report(path: Path, found: Posterior, record: dict[str, Any]) -> None:
     )
     for name, part in record["parameters"].items():
         if part["at_bound"]:
-            log.warning(
-                f"{name}: half of the posterior and more lies at the {part['at_bound']} end of its prior {part['prior']}"
-            )
+            log.warning(f"{name}: its posterior is cut off by its prior {part['prior']}: {part['at_bound']}")
 
 
 def run(

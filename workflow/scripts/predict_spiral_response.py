@@ -18,6 +18,14 @@ from discatlas.tables import read_columns, read_provenance, write_table
 log = logging.getLogger(__name__)
 
 
+def _check_steps(degeneracy_points: int, profile_step_kpc: float) -> None:
+    if degeneracy_points < 2 or not profile_step_kpc > 0:
+        raise DiscatlasError(
+            f"got degeneracy_points {degeneracy_points} and profile_step_kpc {profile_step_kpc}, expected 2 or more points "
+            "and a step above 0"
+        )
+
+
 def run(
     *,
     posterior: Path,
@@ -56,11 +64,7 @@ def run(
         For a posterior of another make, and bad grids.
     """
     use_threads(threads)
-    if degeneracy_points < 2 or not profile_step_kpc > 0:
-        raise DiscatlasError(
-            f"got degeneracy_points {degeneracy_points} and profile_step_kpc {profile_step_kpc}, expected 2 or more points "
-            "and a step above 0"
-        )
+    _check_steps(degeneracy_points, profile_step_kpc)
     about = read_provenance(posterior)
     settings = Settings.from_record(about.get("settings"), str(posterior))
     points, best = posterior_points(read_columns(posterior)), np.array(about["best"])

@@ -33,7 +33,7 @@ def _smooth_quantity(
     """Return the columns of one quantity over all windows, and the correlations of its windows."""
     windows, (base, unit) = settings.windows, split_unit(name)
     values, errors = stars[name], stars[error_column(name)]
-    usable = is_usable(values, errors, f"column {name!r}")
+    usable = is_usable(values, errors, error_column(name))
     values, errors = values[usable], errors[usable]
     members = window_members(stars["X_kpc"][usable], stars["Y_kpc"][usable], windows)
     smoothed = smooth(values, errors, members, settings.min_stars, settings.n_bootstraps, rng)

@@ -185,6 +185,29 @@ def _check_source(config: Config, where: str, spec: Config, source: str) -> Iter
         yield f"{where}.map: {spec['map']!r} must smooth v_R_kms for {source!r}"
 
 
+def _check_fit_checks(config: Config) -> Iterator[str]:
+    """Check what is checked: a fit that is made for its sample, a mock that is declared."""
+    made = {"metallicity_gradients": "gradient", "azimuthal_variations": "variation"}
+    for section, key in made.items():
+        for name, check in config["checks"][section].items():
+            where = f"checks.{section}.{name}"
+            yield from known(f"{where}.{key}", check[key], config[section], section.replace("_", " ").removesuffix("s"))
+            spec = config[section].get(check[key])
+            if spec and check["sample"] not in spec["samples"] and check["sample"] in config["atlas"]["samples"]:
+                yield f"{where}.{key}: {check[key]!r} is not made for sample {check['sample']!r}; add it to {section}.{check[key]}.samples"
+    for name, check in config["checks"]["metallicity_gradients"].items():
+        catalogue = config["samples"].get(check["sample"], {}).get("catalogue")
+        if catalogue in config["catalogues"] and config["catalogues"][catalogue]["source"] != "simulation":
+            yield f"checks.metallicity_gradients.{name}.sample: catalogue {catalogue!r} is not a simulation"
+    parts = {"sample": "samples", "smoothed": "smoothed_maps", "response": "spiral_responses"}
+    for name, check in config["checks"]["spiral_mocks"].items():
+        where = f"checks.spiral_mocks.{name}"
+        yield from known(f"{where}.mock", check["mock"], config["spiral_mocks"], "spiral mock")
+        for key, section in parts.items():
+            if check["recovery"]:
+                yield from known(f"{where}.recovery.{key}", check["recovery"][key], config[section], key)
+
+
 def _check_growing(where: str, values: list[float]) -> Iterator[str]:
     if any(high <= low for low, high in pairwise(values)):
         yield f"{where}: got {values}, expected growing numbers"
@@ -205,4 +228,5 @@ FIT_CHECKS: tuple[Callable[[Config], Iterator[str]], ...] = (
     _check_comparisons,
     _check_smoothed,
     _check_responses,
+    _check_fit_checks,
 )

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discatlas.errors import DiscatlasError, nearest
+from discatlas.galactocentric import radius_distance
 
 Array = NDArray[np.float64]
 Columns = Mapping[str, Array]
 
 
-def estimate_distance(columns: Columns, estimator: str) -> dict[str, Array]:
+def estimate_distance(columns: Columns, estimator: str, R0_kpc: float | None = None) -> dict[str, Array]:
     """Return the distance of each star by the named estimator.
 
     Parameters
@@ -26,6 +27,9 @@ def estimate_distance(columns: Columns, estimator: str) -> dict[str, Array]:
         - ``inverse_parallax``: 1/parallax with error parallax_error/parallax^2; the interval is 1/(parallax +- error).
         - ``geometric``, ``photogeometric``: Bailer-Jones et al. (2021), median and 16th and 84th percentile.
         - ``catalogue``: the catalogue's own, with its percentiles or else its standard error.
+        - ``galactocentric_radius``: the one that gives the catalogue's Galactocentric radius (see `galactocentric`).
+    R0_kpc : float, optional
+        The Sun's radius, which ``galactocentric_radius`` needs: the one that the catalogue took.
 
     Returns
     -------
@@ -39,7 +43,7 @@ def estimate_distance(columns: Columns, estimator: str) -> dict[str, Array]:
         For an unknown estimator or a missing column, with the nearest name.
     """
     required_columns(estimator, columns)
-    distance, error, lo, hi = ESTIMATORS[estimator](columns)
+    distance, error, lo, hi = ESTIMATORS[estimator](columns, R0_kpc)
     is_missing = ~(np.isfinite(distance) & (distance > 0))
     values = {"distance_kpc": distance, "distance_error_kpc": error, "distance_lo_kpc": lo, "distance_hi_kpc": hi}
     return {name: np.where(is_missing | ~np.isfinite(value), np.nan, value) for name, value in values.items()}
@@ -59,6 +63,7 @@ def required_columns(estimator: str, present: Collection[str]) -> list[str]:
         "geometric": ["r_med_geo", "r_lo_geo", "r_hi_geo"],
         "photogeometric": ["r_med_photogeo", "r_lo_photogeo", "r_hi_photogeo"],
         "catalogue": ["catalogue_distance_kpc"],
+        "galactocentric_radius": ["ra", "dec", "galactocentric_radius_kpc"],
     }[estimator]
     for name in needed:
         if name not in present:
@@ -69,6 +74,8 @@ def required_columns(estimator: str, present: Collection[str]) -> list[str]:
         interval = ["catalogue_distance_lo_kpc", "catalogue_distance_hi_kpc"]
         extra = interval if all(name in present for name in interval) else ["catalogue_distance_error_kpc"]
         return needed + [name for name in extra if name in present]
+    if estimator == "galactocentric_radius":
+        return needed + [name for name in ("galactocentric_radius_error_kpc",) if name in present]
     return needed
 
 
@@ -104,9 +111,16 @@ def _catalogue(columns: Columns) -> tuple[Array, Array, Array, Array]:
     return distance, error, distance - error, distance + error
 
 
-ESTIMATORS: dict[str, Callable[[Columns], tuple[Array, Array, Array, Array]]] = {
-    "inverse_parallax": _inverse_parallax,
-    "geometric": lambda columns: _bailer_jones(columns, "geo"),
-    "photogeometric": lambda columns: _bailer_jones(columns, "photogeo"),
-    "catalogue": _catalogue,
+def _galactocentric_radius(columns: Columns, R0_kpc: float | None) -> tuple[Array, Array, Array, Array]:
+    if R0_kpc is None:
+        raise DiscatlasError("distance estimator 'galactocentric_radius' needs the Sun's radius; give R0_kpc")
+    return radius_distance(columns, R0_kpc)
+
+
+ESTIMATORS: dict[str, Callable[[Columns, float | None], tuple[Array, Array, Array, Array]]] = {
+    "inverse_parallax": lambda columns, _: _inverse_parallax(columns),
+    "geometric": lambda columns, _: _bailer_jones(columns, "geo"),
+    "photogeometric": lambda columns, _: _bailer_jones(columns, "photogeo"),
+    "catalogue": lambda columns, _: _catalogue(columns),
+    "galactocentric_radius": _galactocentric_radius,
 }

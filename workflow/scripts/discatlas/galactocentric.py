@@ -5,10 +5,15 @@ within it two: the nearer is taken, since clusters beyond the tangent point are 
 the catalogue took: with it the radii come out again as they were published, however uncertain the distances are.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
+from discatlas.frames import galactic_angles
+
 Array = NDArray[np.float64]
+ASSUMED_ERROR_KPC = 0.1  # of a radius that is published without an error: a distance of 2 kpc known to 5 per cent
 
 
 def distance_of_radius(R: Array, R_error: Array, l_deg: Array, b_deg: Array, R0_kpc: float) -> tuple[Array, Array]:
@@ -38,3 +43,15 @@ def distance_of_radius(R: Array, R_error: Array, l_deg: Array, b_deg: Array, R0_
     with np.errstate(divide="ignore"):
         error = np.minimum(R * R_error / half, np.sqrt(2.0 * R * R_error))
     return rho / cos_b, error / cos_b
+
+
+def radius_distance(columns: Mapping[str, Array], R0_kpc: float) -> tuple[Array, Array, Array, Array]:
+    """Return distance, error, lower and upper end [kpc] from ra, dec [deg] and galactocentric_radius_kpc, shape (n,).
+
+    The error is that of galactocentric_radius_error_kpc where the catalogue has it, or of `ASSUMED_ERROR_KPC`.
+    """
+    R = np.asarray(columns["galactocentric_radius_kpc"], float)
+    R_error = np.asarray(columns.get("galactocentric_radius_error_kpc", np.full_like(R, ASSUMED_ERROR_KPC)), float)
+    angles = galactic_angles(np.asarray(columns["ra"], float), np.asarray(columns["dec"], float))
+    distance, error = distance_of_radius(R, R_error, *angles, R0_kpc)
+    return distance, error, np.maximum(distance - error, 0.0), distance + error

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from discatlas.calibration import (
     distances,
+    gradients,
     local_oort,
     maps,
     phase_space,
@@ -32,6 +33,7 @@ STUDIES: tuple[Study, ...] = (
     *velocity_field.STUDIES,
     *local_oort.STUDIES,
     *rotation.STUDIES,
+    *gradients.STUDIES,
     *spiral_fit.STUDIES,
 )
 UNEXPLAINED = "no cause known: by chance 0.3 % of rows with right errors fail"

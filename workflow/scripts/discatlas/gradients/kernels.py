@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 CHUNK = 2048  # stars that one thread sums at a time
 GROUP = 8  # variances whose product is taken before its logarithm; their eighth power must not overflow
-PARALLEL_FROM = 1_000_000  # stars times sets of parameters: below, threads cost more than they save
+PARALLEL_FROM = 400_000  # stars times sets of parameters: below, threads cost more than they save
 SLOPE, VALUE, BREAK, OUTER, CURVATURE, SCATTER = range(6)
 
 

@@ -13,11 +13,22 @@ is w_i r_i / sum w. Then corr(a, b) = sum psi_i psi'_i / (|psi| |psi'|) over sha
 
     covariance(a, b) = error_a error_b corr(a, b).
 
-A matrix of products of unit vectors is positive semi-definite, and error^2 stands on its diagonal. It is singular where
-windows hold the same stars, and for more windows than stars. The bootstrap adds noise of its own to each window:
-error^2 / n_bootstraps, independent from window to window. So the covariance of the published values is the matrix
-with (1 + 1/n_bootstraps) on the diagonal of the correlations: `covariance_factor` takes the Cholesky factor of that.
-That jitter is no fudge, and makes the matrix positive definite.
+A matrix of products of unit vectors is positive semi-definite, and error^2 stands on its diagonal. Against one bootstrap
+of all stars, whose samples serve all windows (`star_bootstrap`), the covariances agree to 2 % on the whole; of single
+pairs that correlate by more than 0.25, 90 % agree to 6 % from 40 stars a window on, to 10 % from 20 on. With 10 to 20
+stars and a dispersion far below the errors, where samples fall on either side of V = 0, some are off by 30 %.
+
+The matrix is singular where windows hold the same stars, and for more windows than stars. But the bootstrap adds noise of
+its own to each value, error^2 / n_bootstraps, independent from window to window. So a likelihood of the published values
+takes the correlations with 1 + 1/n_bootstraps on the diagonal, which is positive definite: `covariance_factor` gives its
+Cholesky factor. That jitter is no fudge: it is the variance of what the bootstrap's mean differs by from the
+maximum-likelihood mean of the same stars.
+
+Measured coverage in % of value +- error (nominal 68.3), 4,000 windows each of n = 8, 12, 20, 30, 100, 300 stars with
+errors 8 exp(0.7 x) km/s: 63.3 64.5 65.7 66.3 66.5 68.9 for a dispersion of 35 km/s (the bootstrap's variance is (n - 1)/n
+of the sample's, and its error follows Student's t: 61.9 64.1 65.8 66.6 67.8 68.1), 68.1 for n = 8 and 68.3 for n = 300
+without dispersion. The mean of 16 overlapping windows of 30 stars is covered in 66.5 % with the covariance, in 36 % if
+they are taken as independent.
 """
 
 from typing import NamedTuple

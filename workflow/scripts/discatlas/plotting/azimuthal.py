@@ -80,7 +80,7 @@ def draw_azimuthal_figure(
     head = Head(title, note)
     figure = new_figure(PAGE_MM, head.height + 4.0 + _PITCH * (numbers.size - 1) + _HEIGHT + _BELOW)
     head.write(figure)
-    limits = _common_limits(bins, names)
+    limits, range_deg = _common_limits(bins, names), _common_range(bins, names[0])
     powers = waves["power"][np.isfinite(waves["power"])]
     records = {int(record["annulus"]): record for record in annuli}
     for k, number in enumerate(numbers):
@@ -88,7 +88,7 @@ def draw_azimuthal_figure(
         left = add_axes_mm(figure, _LEFT, top, _WIDE, _HEIGHT)
         right = add_axes_mm(figure, _POWER_LEFT, top, PAGE_MM - _POWER_LEFT - _RIGHT, _HEIGHT)
         rows = {name: column[bins["annulus"] == number] for name, column in bins.items()}
-        _draw_deviations(left, rows, quantity, limits, arms)
+        _draw_deviations(left, rows, quantity, (range_deg, limits), arms)
         _write_annulus(left, rows, records.get(int(number), {}), "abcdefghij"[2 * k % 10], objects)
         _draw_power(right, {name: column[waves["annulus"] == number] for name, column in waves.items()}, powers)
         right.set_title(f"({'bcdefghijk'[2 * k % 10]})", loc="left", pad=3)
@@ -117,7 +117,18 @@ def _common_limits(bins: Columns, names: tuple[str, str]) -> tuple[float, float]
     return -1.12 * reach, 1.34 * reach
 
 
-def _draw_deviations(ax: Axes, rows: Columns, quantity: str, limits: tuple[float, float], arms: Sequence[Arm]) -> None:
+def _common_range(bins: Columns, name: str) -> tuple[float, float]:
+    """Range of azimuth of the bins with a deviation and one more on both sides, within that of all bins."""
+    centres = np.unique(bins["phi_centre_deg"])
+    step = float(np.min(np.diff(centres))) if centres.size > 1 else 10.0
+    known = bins["phi_centre_deg"][np.isfinite(bins[name])]
+    low, high = max(known.min() - step, centres.min()), min(known.max() + step, centres.max())
+    return float(low - step / 2), float(high + step / 2)
+
+
+def _draw_deviations(
+    ax: Axes, rows: Columns, quantity: str, limits: tuple[tuple[float, float], ...], arms: Sequence[Arm]
+) -> None:
     value, error, plain = (rows[infix(quantity, word)] for word in ("deviation", "deviation_error", "star_error"))
     phi = np.where(np.isfinite(rows["phi_mean_deg"]), rows["phi_mean_deg"], rows["phi_centre_deg"])
     known = np.isfinite(value)
@@ -127,10 +138,8 @@ def _draw_deviations(ax: Axes, rows: Columns, quantity: str, limits: tuple[float
     ax.errorbar(phi[known], value[known], yerr=error[known], fmt="o", markersize=2.8, elinewidth=0.7, **bars)
     ax.errorbar(phi[known], value[known], yerr=plain[known], fmt="none", elinewidth=1.8, ecolor=_POINT, zorder=4)
     ax.axhline(0.0, color="0.4", linewidth=0.5, zorder=1, gid=DECORATION)
-    centres = rows["phi_centre_deg"]
-    step = float(np.min(np.diff(centres))) if centres.size > 1 else 10.0
-    ax.set_xlim(centres.min() - step / 2, centres.max() + step / 2)
-    ax.set_ylim(*limits)
+    ax.set_xlim(*limits[0])
+    ax.set_ylim(*limits[1])
     ax.set_xlabel(labels.axis_label("phi_deg"), labelpad=1)
     symbol = rf"$\langle\delta{labels.symbol(quantity)}\rangle$"
     ax.set_ylabel(labels.with_unit(symbol, labels.column_unit(quantity)), labelpad=2)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MultipleLocator
 from numpy.typing import NDArray
 
 from discatlas.errors import DiscatlasError
@@ -170,8 +171,9 @@ def _draw_moves(ax: Axes, null: Columns, is_observed: NDArray[np.bool_]) -> None
     ax.axhline(0.0, color="0.4", linewidth=0.5, zorder=1, gid=DECORATION)
     reach = 1.12 * float(np.nanmax(np.abs(null["r"])))
     ax.set_ylim(-reach, reach)
-    ax.set_xlim(-185, 185)
-    ax.set_xticks(np.arange(-180, 181, 60))
+    farthest = float(np.abs(null["parameter_deg"][moved]).max()) if moved.any() else 180.0
+    ax.set_xlim(-1.04 * farthest, 1.04 * farthest)
+    ax.xaxis.set_major_locator(MultipleLocator(60.0 if farthest > 90 else 20.0))
     ax.set_xlabel("angle of the move [deg]", labelpad=1.5)
     ax.set_ylabel(R_LABEL, labelpad=2)
     ax.set_title("(d) moved maps; diamond: the map as it is", loc="left", pad=3, fontsize=SMALL_PT + 1)

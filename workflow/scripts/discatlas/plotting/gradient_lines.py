@@ -22,6 +22,7 @@ from discatlas.plotting.gradient_data import (
     count_words,
     draws,
     grid_shape,
+    is_fitted,
     letters,
     model_curves,
     model_rows,
@@ -34,14 +35,14 @@ from discatlas.plotting.style import PAGE_MM, SMALL_PT, add_axes_mm, figure_styl
 N_LINES = 100
 _LEFT, _RIGHT, _GAP, _BELOW, _TITLE = 12.0, 16.0, 2.0, 9.0, 1.5  # [mm]
 _HIGHEST = 62.0  # of a panel [mm]
-_CENTRAL = 99.0  # share of the stars inside the limits of a panel [per cent]
+_CENTRAL_X, _CENTRAL_Y = 99.8, 99.0  # shares of the stars inside the limits of a panel [per cent]
 
 
 @figure_style()
 def draw_lines_page(
     table: Columns, chains: Columns, bins: Sequence[BinStars], facts: GradientFacts, title: str, where: str
 ) -> Figure:
-    """Draw one panel per bin: density of the stars, running medians, `N_LINES` lines of the posterior, slope and number.
+    """Draw each bin with stars: their density, running medians, `N_LINES` lines of the posterior, slope and number.
 
     Parameters
     ----------
@@ -58,43 +59,60 @@ def draw_lines_page(
     rows = model_rows(table, "linear")
     require_fits(rows, facts, where)
     words = f"red: {N_LINES} lines of the posterior of the linear model; blue: running medians with standard errors"
+    ranges = _ranges(bins)
+    shown = [k for k, stars in enumerate(bins) if _any_inside(stars, ranges) or is_fitted(rows)[k]]
+    if len(shown) < len(bins):
+        words += "; bins without stars are left out"
     head = Head(title, [count_words(facts, rows), words])
-    n_rows, n_columns = grid_shape(len(bins))
+    n_rows, n_columns = grid_shape(len(shown))
     width = (PAGE_MM - _LEFT - _RIGHT - (n_columns - 1) * _GAP) / n_columns
     height = min(0.78 * width, _HIGHEST)
     top = head.height + _TITLE
     figure = new_figure(PAGE_MM, top + n_rows * (height + _GAP) - _GAP + _BELOW)
     head.write(figure)
-    frame = _Frame(bins, width, height)
+    density = _Density([bins[k] for k in shown], ranges, (width, height))
     panels = []
-    for k, stars in enumerate(bins):
-        row, column = divmod(k, n_columns)
-        place = (_LEFT + column * (width + _GAP), top + row * (height + _GAP), width, height)
-        ax = add_axes_mm(figure, *place)
-        panels.append(frame.draw(ax, k))
-        _draw_fit(ax, {name: column[k] for name, column in rows.items()}, chains, stars)
-        _write_bin(ax, {name: column[k] for name, column in rows.items()}, facts, k)
-        lowest = k + n_columns >= len(bins)
-        ax.tick_params(labelbottom=lowest, labelleft=column == 0)
-        if lowest:
-            ax.set_xlabel(coordinate_label(facts.x), labelpad=1.5)
-        if column == 0:
-            ax.set_ylabel(labels.axis_label(facts.quantity), labelpad=2)
+    for place, k in enumerate(shown):
+        line, column = divmod(place, n_columns)
+        ax = add_axes_mm(figure, _LEFT + column * (width + _GAP), top + line * (height + _GAP), width, height)
+        panels.append(density.draw(ax, place))
+        row = {name: values[k] for name, values in rows.items()}
+        _draw_fit(ax, row, chains, bins[k])
+        _write_bin(ax, row, facts, place)
+        lowest, leftmost = place + n_columns >= len(shown), column == 0
+        ax.tick_params(labelbottom=lowest, labelleft=leftmost)
+        ax.set_xlabel(coordinate_label(facts.x) if lowest else "", labelpad=1.5)
+        ax.set_ylabel(labels.axis_label(facts.quantity) if leftmost else "", labelpad=2)
     full = n_rows * (height + _GAP) - _GAP
     bar = add_axes_mm(figure, PAGE_MM - _RIGHT + 1.5, top, 2.4, min(full, 90.0))
     draw_colour_bar(bar, next(mesh for mesh in panels if mesh is not None), f"{labels.COUNT} {facts.objects}")
     return figure
 
 
-class _Frame:
-    """Limits and density of the panels, the same for all."""
+def _ranges(bins: Sequence[BinStars]) -> list[tuple[float, float]]:
+    """Return the ranges of x and metallicity that hold nearly all stars."""
+    x, y = (np.concatenate([getattr(stars, name) for stars in bins]) for name in ("x", "y"))
+    return [limits.central_range(values, share) for values, share in ((x, _CENTRAL_X), (y, _CENTRAL_Y))]
 
-    def __init__(self, bins: Sequence[BinStars], width: float, height: float) -> None:
-        x, y = (np.concatenate([getattr(stars, name) for stars in bins]) for name in ("x", "y"))
-        cell = float(np.clip(110.0 / np.sqrt(x.size / len(bins)), 1.3, 2.6))  # [mm]; a few stars in each
-        ends = [limits.central_range(values, _CENTRAL + share) for values, share in ((x, 0.8), (y, 0.0))]
-        n = (int(width / cell), int(height / cell))
-        self.edges = tuple(np.linspace(*end, k + 1) for end, k in zip(ends, n, strict=True))
+
+def _any_inside(stars: BinStars, ranges: Sequence[tuple[float, float]]) -> bool:
+    inside = [
+        (values >= low) & (values <= high) for values, (low, high) in zip((stars.x, stars.y), ranges, strict=True)
+    ]
+    return bool((inside[0] & inside[1]).any())
+
+
+class _Density:
+    """Numbers of stars in cells of a few, on the same cells and the same scale in all panels."""
+
+    def __init__(
+        self, bins: Sequence[BinStars], ranges: Sequence[tuple[float, float]], size_mm: Sequence[float]
+    ) -> None:
+        mean = sum(stars.x.size for stars in bins) / len(bins)
+        cell = float(np.clip(110.0 / np.sqrt(mean), 1.3, 2.6))  # [mm]
+        self.edges = tuple(
+            np.linspace(*ends, int(length / cell) + 1) for ends, length in zip(ranges, size_mm, strict=True)
+        )
         self.counts = [np.histogram2d(stars.x, stars.y, bins=self.edges)[0] for stars in bins]
         self.norm = limits.count_norm(np.concatenate([count.ravel() for count in self.counts]))
 

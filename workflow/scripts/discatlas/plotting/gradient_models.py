@@ -35,6 +35,7 @@ from discatlas.plotting.style import PAGE_MM, SMALL_PT, add_axes_mm, figure_styl
 CRITERION_LABEL = r"$\Delta$BIC"
 DIMENSIONLESS = (CRITERION_LABEL,)
 N_CURVES = 400
+_CENTRAL = 99.0  # share of the stars of a bin in whose range of x models are drawn [per cent]
 DECISIVE = 10.0  # Kass & Raftery (1995), J. Am. Stat. Assoc. 90, 773: very strong evidence
 _LOOKS = {"linear": (OURS, "o"), "broken": ("#e08a4c", "s"), "quadratic": ("#4f8f5b", "^")}
 _WORDS = {"linear": "straight line", "broken": "broken line", "quadratic": "quadratic"}
@@ -87,7 +88,7 @@ def draw_models_page(
         ax.set_xlabel(coordinate_label(facts.x) if outer[0] else "", labelpad=1.5)
         ax.set_ylabel(rf"${labels.symbol(facts.quantity)}$ less the line [dex]" if outer[1] else "", labelpad=2)
         panels.append(ax)
-    ends = padded([rows["x_low_kpc"][fitted], rows["x_high_kpc"][fitted]], 0.02)
+    ends = padded([np.array(limits.central_range(bins[number].x, _CENTRAL)) for number in fitted], 0.02)
     for ax in panels:
         ax.set_xlim(*ends)
         low, high = padded(drawn, 0.08)
@@ -153,7 +154,7 @@ def _draw_bin(
     style = {"fmt": "o", "color": SECOND, "markersize": 3.0, "elinewidth": 0.8, "zorder": 5}
     ax.errorbar(x, median - line, yerr=error, markeredgecolor="white", markeredgewidth=0.3, **style)
     drawn = [median - line - error, median - line + error]
-    grid = np.linspace(*limits.central_range(stars.x, 99.0), 241)
+    grid = np.linspace(*limits.central_range(stars.x, _CENTRAL), 241)
     straight = model_curves("linear", row, pivot, grid)[0]
     for model in models_of(table):
         chain = draws(chain_of(chains, int(row["bin"][0]), model), N_CURVES)

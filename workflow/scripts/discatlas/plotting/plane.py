@@ -1,4 +1,4 @@
-"""Pages of maps of the Galactic plane on one square grid, each panel with its colour bar above it."""
+"""Pages of maps of the Galactic plane on one regular grid, each panel with its colour bar above it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,34 +28,39 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class PlaneGrid:
-    """A square grid that holds some places: coordinates of shape (nx,) and (ny,) [kpc], and the place of each row."""
+    """A regular grid that holds some places: coordinates of shape (nx,) and (ny,), spacings, and the place of each row."""
 
     x: Array
     y: Array
-    spacing_kpc: float
+    spacing_kpc: tuple[float, float]
     column: NDArray[np.int64]
     row: NDArray[np.int64]
 
     @classmethod
     def of(cls, X_kpc: Array, Y_kpc: Array, where: str) -> Self:
         """Return the grid whose nodes the places are; places between nodes are a DiscatlasError that names `where`."""
-        steps = np.concatenate([np.diff(np.unique(np.round(values, 6))) for values in (X_kpc, Y_kpc)])
-        if not steps.size:
+        steps = [np.diff(np.unique(np.round(values, 6))) for values in (X_kpc, Y_kpc)]
+        if not any(step.size for step in steps):
             raise DiscatlasError(f"{where}: {X_kpc.size:,} places are no grid in X_kpc and Y_kpc: nothing to draw")
-        spacing = float(steps.min())
-        index, axes = [], []
-        for values in (X_kpc, Y_kpc):
+        index, axes, spacings = [], [], []
+        for values, step in zip((X_kpc, Y_kpc), steps, strict=True):
+            # a single row is as high as its cells are wide
+            spacing = float(np.min(step if step.size else np.concatenate(steps)))
             at = (values - values.min()) / spacing
             if np.abs(at - np.rint(at)).max() > 0.02 or at.max() > 20_000:
-                raise DiscatlasError(f"{where}: places {spacing:g} kpc apart are no square grid in X_kpc and Y_kpc")
+                raise DiscatlasError(f"{where}: places {spacing:g} kpc apart are no regular grid in X_kpc and Y_kpc")
             index.append(np.rint(at).astype(np.int64))
             axes.append(values.min() + spacing * np.arange(index[-1].max() + 1))
-        return cls(*axes, spacing, *index)
+            spacings.append(spacing)
+        return cls(*axes, (spacings[0], spacings[1]), *index)
 
     @property
     def edges(self) -> tuple[Array, Array]:
         """Edges of the cells on both axes [kpc]."""
-        x, y = (np.append(c - self.spacing_kpc / 2, c[-1] + self.spacing_kpc / 2) for c in (self.x, self.y))
+        x, y = (
+            np.append(c - step / 2, c[-1] + step / 2)
+            for c, step in zip((self.x, self.y), self.spacing_kpc, strict=True)
+        )
         return x, y
 
     def fill(self, values: NDArray) -> NDArray:

@@ -124,11 +124,13 @@ class Context:
     def head(self, posterior: Columns, words: str) -> Head:
         """Return title and note: model, numbers of the fit, and `words` about the page."""
         terms = {"full": "both terms", "sin_only": "sin term alone"}[self.settings["terms"]]
+        sigma = self.settings.get("reduction_sigma_R_kms")
+        disc = "cold disc" if sigma is None else f"warm disc ({sigma:g} km/s at R0)"
         fit = self.summary["fit"]
         # TeX is off in notes
         low, high = self.R_limits_kpc
         line = (
-            f"{self.m} arms, {terms}, {self.speed_words(posterior)}, R {low:g} to {high:g} kpc; {fit['n_cells']:,} cells; "
+            f"{self.m} arms, {terms}, {disc}, {self.speed_words(posterior)}, R {low:g} to {high:g} kpc; {fit['n_cells']:,} cells; "
             f"explained variance {number(fit['explained_variance'], 3)}; ln Bayes factor against an axisymmetric disc "
             f"{number(self.summary['ln_bayes_factor'], 1)}; chi-square {fit['chi_square']:,.0f}"
         )

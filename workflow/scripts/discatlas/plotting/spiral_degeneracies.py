@@ -77,13 +77,19 @@ def _draw_pair(ax: Axes, x: Array, y: Array, excess: Array, pair: tuple[str, str
         edges.append(np.concatenate([[2 * axis[0] - middle[0]], middle, [2 * axis[-1] - middle[-1]]]))
     mesh = draw_mesh(ax, (edges[0], edges[1]), image, f"{SEQUENTIAL}_r", norm)
     level = np.log10(1 + LEVEL)
-    if np.nanmin(image) < level < np.nanmax(image):
+    if is_resolved(image < level):
         lines = ax.contour(*nodes, image.T, levels=[level], colors="black", linewidths=0.5, zorder=3)
         lines.set_gid(DECORATION)
     ax.set_xlabel(printed[0].label, labelpad=1.5)
     ax.set_ylabel(printed[1].label, labelpad=1.5)
     ax.tick_params(labelsize=TINY_PT + 0.5)
     return mesh
+
+
+def is_resolved(inside: NDArray[np.bool_]) -> bool:
+    """Return whether the nodes inside a contour are more than a line of them: one has all four neighbours inside too."""
+    core = inside[1:-1, 1:-1] & inside[2:, 1:-1] & inside[:-2, 1:-1] & inside[1:-1, 2:] & inside[1:-1, :-2]
+    return bool(core.any() and not inside.all())
 
 
 def _mark_best(ax: Axes, pair: tuple[str, str], context: Context) -> None:

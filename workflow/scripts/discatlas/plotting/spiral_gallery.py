@@ -48,7 +48,7 @@ class _Chart:
 def draw_gallery_page(tables: Tables, context: Context) -> Figure:
     """Draw the response for several pattern speeds, with the resonances of each."""
     words = (
-        "The most likely spiral at other pattern speeds; the arms (black) stand still. Rings: Lindblad resonances (full), "
+        "The most likely spiral at other pattern speeds in a cold disc; the arms (black) stand still. Rings: Lindblad resonances (full), "
         f"corotation (dashed), {2 * context.m}:1 (dotted). One scale, linear near zero and logarithmic beyond"
     )
     return _draw(tables, context, ["pattern_speed"], words)
@@ -57,7 +57,7 @@ def draw_gallery_page(tables: Tables, context: Context) -> Figure:
 def draw_parameter_page(tables: Tables, context: Context) -> Figure:
     """Draw the response for several scale lengths and surface densities."""
     words = (
-        "The most likely spiral with other scale lengths (upper row) and surface densities (lower row) of the crest; rings: "
+        "The most likely spiral with other scale lengths (upper row) and surface densities (lower row) of the crest in a cold disc; rings: "
         "resonances. One scale, linear near zero and logarithmic beyond"
     )
     return _draw(tables, context, ["scale_length", "surface_density"], words)

@@ -16,6 +16,7 @@ FREQUENCY_LABEL = f"frequency [{unit_label('km / (s kpc)')}]"
 SPREAD_LABEL = f"$\\sigma_{{v_R}}$ [{unit_label('km / s')}]"
 GRADIENT_LABEL = f"d$\\sigma_{{v_R}}$/d$R$ [{unit_label('km / (s kpc)')}]"
 _LEFT, _RIGHT, _BELOW = 14.0, 3.0, 10.0  # [mm]
+_NAME = 12.0  # room for the name of a resonance [mm]
 _DATA, _MODEL = "#14397a", "#b5321f"
 
 
@@ -69,15 +70,18 @@ def _speed_label(speeds: tuple[float, float, float], is_free: bool) -> str:
 
 
 def _mark_crossings(ax: Axes, context: Context, speed: float, reach: tuple[float, float]) -> None:
-    for name, R in context.radii(speed).items():
-        if reach[0] < R < reach[1]:
-            ax.plot([R], [speed], "o", color=RESONANCE_COLOURS[name], markersize=4, markeredgecolor="white", zorder=5)
-            text = f"{resonance_name(name, context.m)}\n{R:.1f} kpc"
-            # the curves fall outward: above on the right and below on the left there is room
-            where = {"xytext": (3, 3), "textcoords": "offset points", "ha": "left", "va": "bottom"}
-            if 0.85 * reach[1] < R:
-                where |= {"xytext": (-3, -3), "ha": "right", "va": "top"}
-            ax.annotate(text, (R, speed), fontsize=TINY_PT + 0.5, path_effects=overlays.HALO, zorder=6, **where)
+    """Mark and name the resonances; names that would run into each other stand in turn above and below the line."""
+    radii = {name: R for name, R in context.radii(speed).items() if reach[0] < R < reach[1]}
+    share = np.diff(sorted(radii.values())).min(initial=np.inf) / (reach[1] - reach[0])
+    is_close = share * (PAGE_MM - _LEFT - _RIGHT) < _NAME
+    for number, (name, R) in enumerate(sorted(radii.items(), key=lambda item: item[1])):
+        ax.plot([R], [speed], "o", color=RESONANCE_COLOURS[name], markersize=4, markeredgecolor="white", zorder=5)
+        # the curves fall outward: above on the right and below on the left there is room
+        where = {"xytext": (3, 3), "textcoords": "offset points", "ha": "left", "va": "bottom"}
+        if 0.85 * reach[1] < R or (is_close and number % 2):
+            where |= {"xytext": (-3, -3), "ha": "right", "va": "top"}
+        text = f"{resonance_name(name, context.m)}\n{R:.1f} kpc"
+        ax.annotate(text, (R, speed), fontsize=TINY_PT + 0.5, path_effects=overlays.HALO, zorder=6, **where)
 
 
 @figure_style()

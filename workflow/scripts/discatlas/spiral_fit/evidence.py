@@ -14,7 +14,6 @@ Array = NDArray[np.float64]
 INTERVAL = (15.865525393145708, 50.0, 84.13447460685429)  # percentiles
 N_REPLICAS = 400
 BLOCK_KPC = 1.0
-NEAR_BOUND = 0.02  # of the width of the prior
 
 
 def null_evidences(likelihood: Likelihood) -> dict[str, float]:
@@ -108,11 +107,22 @@ def intervals(values: Array) -> tuple[float, float, float]:
     return float(low), float(middle), float(high)
 
 
+def cut_off(values: Array, low: float, high: float) -> str | None:
+    """Return at which end of a prior a posterior is cut off, if at any.
+
+    There the 5 % point lies much nearer to the end than to the median: 0.1 of that distance for half a Gaussian and for
+    an even distribution, more than 0.6 where the end is 3 sigma away.
+    """
+    first, middle, last = np.percentile(values, [5.0, 50.0, 95.0])
+    is_low, is_high = first - low < 0.15 * (middle - first), high - last < 0.15 * (last - middle)
+    return "both" if is_low and is_high else "low" if is_low else "high" if is_high else None
+
+
 def parameter_records(points: Array, best: Array, priors: Priors) -> dict[str, dict[str, Any]]:
     """Return median, central 68.27 % interval, best value and prior of each free parameter, by name, in its unit.
 
     The phase is that nearest to its circular mean, so that its interval may reach beyond 0 or 360 deg. ``at_bound`` says
-    at which end of the prior more than half of the draws lie, within 2 % of its width.
+    at which end of its prior the posterior is cut off: ``low``, ``high``, ``both`` (it is not constrained) or None.
     """
     records = {}
     for k in priors.free:
@@ -120,15 +130,12 @@ def parameter_records(points: Array, best: Array, priors: Priors) -> dict[str, d
         values = unwrapped(points[:, k]) if k == PHASE else points[:, k]
         factor = np.degrees(1.0) if k == PHASE else 1.0
         lo, middle, hi = (factor * x for x in intervals(values))
-        margin = NEAR_BOUND * (high - low)
-        ends = {"low": np.mean(values < low + margin), "high": np.mean(values > high - margin)}
-        at_bound = None if k == PHASE else next((end for end, share in ends.items() if share > 0.5), None)
         records[COLUMNS[k]] = {
             "median": middle,
             "lo": lo,
             "hi": hi,
             "best": float(factor * best[k]),
             "prior": [float(factor * low), float(factor * high)],
-            "at_bound": at_bound,
+            "at_bound": None if k == PHASE else cut_off(values, low, high),
         }
     return records

@@ -97,7 +97,7 @@ class Mask:
                 f"{list(priors.speed_limits)}; set both to null: the regularisation smooths the resonances of a free one"
             )
         if not priors.has_free_speed:
-            cases |= self._resonant(R_kpc, model, priors)
+            cases |= self._resonant(np.maximum(R_kpc, 0.5 * self.R_limits_kpc[0]), model, priors)  # the centre has none
         reason = np.select(list(cases.values()), list(cases), "used")
         self._require(R_kpc, reason, model, priors, where)
         return reason

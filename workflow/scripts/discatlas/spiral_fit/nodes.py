@@ -111,11 +111,16 @@ class Places:
         return self.offsets.size - 1
 
     def take(self, cells: Indices) -> "Places":
-        """Return the places of some cells alone, in that order."""
+        """Return the places of some cells alone, in that order, without those that count for none of them."""
         counts = np.diff(self.offsets)[cells]
         offsets = np.concatenate([[0], np.cumsum(counts)])
         members = np.arange(offsets[-1]) + np.repeat(self.offsets[cells] - offsets[:-1], counts)
-        return Places(self.R_kpc, self.phi_deg, offsets, self.indices[members], self.weights[members])
+        indices = self.indices[members]
+        counts_for_any = np.zeros(self.R_kpc.size, dtype=bool)
+        counts_for_any[indices] = True
+        number = np.cumsum(counts_for_any) - 1
+        where = (part[counts_for_any] for part in (self.R_kpc, self.phi_deg))
+        return Places(*where, offsets, number[indices], self.weights[members])
 
     @cached_property
     def R_limits_kpc(self) -> tuple[float, float]:

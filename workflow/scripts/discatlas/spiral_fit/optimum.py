@@ -14,7 +14,7 @@ from discatlas.spiral_fit.likelihood import Likelihood
 from discatlas.spiral_fit.parameters import MEAN, PATTERN_SPEED, PHASE, PITCH, SCALE_LENGTH, SURFACE_DENSITY, Priors
 
 Array = NDArray[np.float64]
-GRID = {SCALE_LENGTH: 16, PITCH: 30, PATTERN_SPEED: 40}  # number of values of each
+GRID = {SCALE_LENGTH: 8, PITCH: 24, PATTERN_SPEED: 30}  # number of values of each
 
 
 def climb(likelihood: Likelihood, priors: Priors, start: Array) -> tuple[Array, float]:
@@ -65,7 +65,7 @@ def _axis(limits: Array, n: int) -> Array:
 def _linear_fits(likelihood: Likelihood, points: Array, density: float, with_mean: bool) -> Array:
     """Return cos and sin parts of the amplitude in units of `density`, and the mean, that minimise chi^2 at each point.
 
-    From chi^2 at eight combinations of the three basis responses, which give its gradient and its curvature.
+    From chi^2 at combinations of the basis responses, which give its gradient and its curvature.
     """
     unit = points.copy()
     unit[:, [PHASE, MEAN]] = 0.0
@@ -75,19 +75,18 @@ def _linear_fits(likelihood: Likelihood, points: Array, density: float, with_mea
         unit[:, PHASE], unit[:, MEAN] = np.arctan2(sin, cos), mean
         return likelihood.chi_squares(unit)
 
-    zero = chi2(0.0, 0.0, 0.0)
-    basis = np.eye(3)
+    n = 3 if with_mean else 2
+    zero, basis = chi2(0.0, 0.0, 0.0), np.eye(3)[:n]
     plus, minus = (np.stack([chi2(*(sign * row)) for row in basis], axis=1) for sign in (1.0, -1.0))
     slope = (plus - minus) / 2
-    curve = np.zeros((len(points), 3, 3))
-    for i in range(3):
+    curve = np.zeros((len(points), n, n))
+    for i in range(n):
         curve[:, i, i] = plus[:, i] + minus[:, i] - 2 * zero
         for j in range(i):
             both = chi2(*(basis[i] + basis[j]))
             curve[:, i, j] = curve[:, j, i] = both - plus[:, i] - plus[:, j] + zero
-    n = 3 if with_mean else 2
-    scale = np.sqrt(np.maximum(np.einsum("nii->ni", curve[:, :n, :n]), 1e-300))
-    normed = curve[:, :n, :n] / (scale[:, :, None] * scale[:, None, :]) + 1e-9 * np.eye(n)
+    scale = np.sqrt(np.maximum(np.einsum("nii->ni", curve), 1e-300))
+    normed = curve / (scale[:, :, None] * scale[:, None, :]) + 1e-9 * np.eye(n)
     out = np.zeros((len(points), 3))
-    out[:, :n] = np.linalg.solve(normed, (-slope[:, :n] / scale)[:, :, None])[:, :, 0] / scale
+    out[:, :n] = np.linalg.solve(normed, (-slope / scale)[:, :, None])[:, :, 0] / scale
     return out

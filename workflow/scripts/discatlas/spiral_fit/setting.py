@@ -220,7 +220,8 @@ def read_map(cells: Path, covariance: Path | None, stars: Path | None, window_kp
         places, averaging = centres(columns["X_kpc"], columns["Y_kpc"]), "centre"
     pairs = _read_pairs(covariance, columns["cell"]) if covariance else None
     jitter = 1.0 / about["n_bootstraps"] if "n_bootstraps" in about else 0.0
-    return ResponseMap(columns, places, averaging, pairs, jitter, about.get("correlation_kpc"), str(cells))
+    correlation_kpc = about.get("error_model", {}).get("correlation_kpc")
+    return ResponseMap(columns, places, averaging, pairs, jitter, correlation_kpc, str(cells))
 
 
 def _star_windows(cells: Path, columns: dict[str, NDArray[Any]], stars: Path, about: dict[str, Any]) -> Places:
@@ -288,10 +289,18 @@ def _response(settings: Settings, places: Places, table: dict[str, NDArray[Any]]
 
 
 def everywhere(problem: Problem) -> tuple[NDArray[np.int64], Response]:
-    """Return the rows of the map whose window is known, used or not, and the response of spirals there."""
-    places = problem.chart.places
-    total = np.add.reduceat(np.append(places.weights, 0.0), places.offsets[:-1])
-    rows = np.flatnonzero((np.diff(places.offsets) > 0) & np.isfinite(total) & (total > 0))
+    """Return the rows of the map whose window is known, used or not, and the response of spirals there.
+
+    Windows that reach within half of the smallest fitted radius or beyond twice the largest are left out.
+    """
+    places, (low, high) = problem.chart.places, problem.settings.R_limits_kpc
+    known = np.diff(places.offsets) > 0
+    R = places.R_kpc[places.indices]
+    total, R_min, R_max = (  # with one more number, since the last windows may hold nothing
+        part.reduceat(np.append(values, last), places.offsets[:-1])
+        for part, values, last in ((np.add, places.weights, 0.0), (np.minimum, R, np.inf), (np.maximum, R, 0.0))
+    )
+    rows = np.flatnonzero(known & np.isfinite(total) & (total > 0) & (R_min > 0.5 * low) & (R_max < 2.0 * high))
     return rows, _response(problem.settings, places.take(rows), problem.reduction_table, "reduction")
 
 
