@@ -52,7 +52,7 @@ def round_field(length, rng, form="gaussian"):
 
 def spiral_field(length, rng, elongation=3.0, pitch_deg=12.0):
     """Features `elongation` times longer along logarithmic spirals than across them, where they have `length` at R0."""
-    shape = (512, 1024)
+    shape = (256, 512)
     t, e = np.deg2rad(pitch_deg), length / R0 / 2
 
     def power(k, q):

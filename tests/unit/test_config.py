@@ -398,4 +398,4 @@ def test_overlays_are_valid_on_top_of_the_default(config, schema):
 
     merge(config, overlay)
     complete = complete_config(config, schema)
-    assert complete["atlas"]["samples"] == ["hunt2023", "hunt2023_young", "dias2021"]
+    assert complete["atlas"]["samples"] == ["hunt2023", "hunt2023_young", "dias2021", "otto2026"]

@@ -189,8 +189,8 @@ def test_particles_as_agama_has_them(pattern_speed):
             np.testing.assert_allclose(one[name], other[name], atol=tolerance)
     one, other = (annuli(*made) for made in (ours, theirs))
     used = one["valid"]
-    np.testing.assert_allclose(one["ratio"][used], other["ratio"][used], atol=1e-4)
-    np.testing.assert_allclose(one["phase_error_deg"][used], other["phase_error_deg"][used], atol=2e-3)
+    np.testing.assert_allclose(one["ratio"][used], other["ratio"][used], atol=2e-6)
+    np.testing.assert_allclose(one["phase_error_deg"][used], other["phase_error_deg"][used], atol=2e-4)
 
 
 def test_the_harmonic_of_a_made_field_is_found(slow):

@@ -11,7 +11,10 @@ import tabulate_spiral_reduction
 from discatlas.contracts import load_contract
 from discatlas.dynamics.actions import radial_action
 from discatlas.dynamics.logarithmic import Logarithmic
+from discatlas.dynamics.modes import Pattern, Perturbation
+from discatlas.dynamics.orbits import ForceTables, integrate
 from discatlas.errors import DiscatlasError
+from discatlas.simulation.spiral_mock import SpiralMode
 from discatlas.simulation.spiral_reduction import (
     ReductionGrid,
     cold_response,
@@ -100,6 +103,41 @@ def test_factors_as_test_particles_had_them(pattern_speed, R, factor):
     assert abs(found) == pytest.approx(factor, abs=0.05)
     lead = np.angle(found, deg=True)
     assert 11 <= lead <= 65 if pattern_speed == 2.0 else 7 <= lead <= 15
+
+
+def test_the_linearised_boltzmann_equation_along_orbits_in_time():
+    """No harmonics and no angles: f_1 is the integral over the past of each orbit, with derivatives of f by differences.
+
+    f_1 = integral of [i m (Omega_p df/dE + df/dL) - gamma df/dE] Phi_1 dt, and a term that v_R averages away.
+    """
+    R, pattern_speed, growth = 9.0, 12.0, 0.1
+    of, gamma = disc(35.0, sigma_scale_kpc=6.0, scale_length_kpc=2.6), 0.9777922216807891 / growth
+    v_R, v_phi = (grid.ravel() for grid in np.meshgrid(np.arange(-167.5, 170, 5.0), np.arange(70.0, 361.0, 3.0)))
+    plane = POTENTIAL.plane()
+
+    def ln_f(dE, dL):
+        L = R * v_phi + dL
+        outward = np.sqrt(v_R**2 + v_phi**2 + 2 * dE - (L / R) ** 2)
+        a, b, _, _ = of.density_terms(L)
+        return a - b * radial_action(R, outward, L / R, plane)
+
+    f = np.exp(ln_f(0.0, 0.0) - ln_f(0.0, 0.0).max())
+    f_E, f_L = (
+        f * (ln_f(*step) - ln_f(*-step)) / (2 * step.sum()) for step in (np.array([1.0, 0.0]), np.array([0.0, 0.04]))
+    )
+    mode = SpiralMode(spiral(), Pattern(0.0, 0.0))
+    tables, step = ForceTables.build(plane, Perturbation(None, ())), 0.0015
+    zero, past = np.zeros(v_R.size), np.zeros(v_R.size, complex)
+    place, speed = np.stack([zero - R, zero, zero], axis=1), np.stack([-v_R, v_phi, zero], axis=1)
+    for t in -step * np.arange(int(9 / gamma / step)):
+        r, phi = np.hypot(place[:, 0], place[:, 1]), np.arctan2(place[:, 1], -place[:, 0])
+        wave = mode.amplitude(r)[0] * np.exp(2j * (phi - pattern_speed * t) + gamma * t)
+        past += wave * step * (0.5 if t == 0 else 1.0)
+        place, speed = integrate(tables, place, speed, zero + t, t - step, np.ones(v_R.size, int))
+    expected = np.sum(v_R * (2j * (pattern_speed * f_E + f_L) - gamma * f_E) * past) / f.sum()
+    found, sigma = warm_response([of], [spiral()], np.array([pattern_speed]), R, growth)
+    assert abs(found[0, 0, 0] / expected - 1) < 2e-3
+    assert sigma[0] == pytest.approx(np.sqrt(np.sum(v_R**2 * f) / f.sum()), rel=1e-3)
 
 
 def test_steps_and_growth_are_fine_enough():

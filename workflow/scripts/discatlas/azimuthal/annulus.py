@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from discatlas.azimuthal.blocks import Blocks, Layout, gather_blocks
 from discatlas.azimuthal.deviations import AnnulusStars, PhiBins, bin_weights
 from discatlas.azimuthal.noise import NO_SHARED_NOISE, SharedNoise, estimate_noise
-from discatlas.azimuthal.significance import find_significance
+from discatlas.azimuthal.significance import check_null, find_significance
 from discatlas.azimuthal.waves import fit_wave
 
 Array = NDArray[np.float64]
@@ -86,6 +86,7 @@ def measure_annulus(
     stars: AnnulusStars, settings: Settings, rng: np.random.Generator
 ) -> tuple[dict[str, NDArray], dict[str, NDArray], dict[str, Any]]:
     """Return the columns of the bins, those of the waves, and the record of one annulus."""
+    check_null(settings.null, settings.n_permutations, settings.max_wavenumber)
     low, high = stars.limits_kpc
     layout = Layout.of_size(stars.limits_kpc, settings.bins, settings.block_kpc)
     blocks = gather_blocks(stars, layout)

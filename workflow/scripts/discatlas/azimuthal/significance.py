@@ -70,14 +70,13 @@ def find_significance(
     covariance : array, shape (b, b)
         Of the block means; for ``stars`` that of independent stars.
     null : str
-        One of `NULLS`.
+        One of `NULLS` (see `check_null`).
 
     Raises
     ------
     DiscatlasError
-        For an unknown null, no permutation, and blocks that lie in too few sectors.
+        For blocks that lie in one sector of each ring.
     """
-    check_null(null, n_permutations, max_wavenumber)
     factor = np.linalg.cholesky(covariance)
 
     def white(columns: Array) -> Array:

@@ -23,7 +23,7 @@ from discatlas.dynamics.modes import RotatingMode
 from discatlas.errors import DiscatlasError
 
 Array = NDArray[np.float64]
-MODE_GRID = {"Rmin": 0.3, "Rmax": 80.0, "gridSizeR": 260, "zmin": 0.25, "zmax": 10.0, "gridSizeZ": 8}  # [kpc]
+MODE_GRID = {"Rmin": 0.1, "Rmax": 80.0, "gridSizeR": 520, "zmin": 0.25, "zmax": 10.0, "gridSizeZ": 8}  # [kpc]
 N_GROWTH = 401  # knots of a mode's growth
 PARTICLE_TOLERANCE = 1e-8  # relative, per step, of many particles
 

@@ -34,7 +34,7 @@ from discatlas.spiral_response import LINDBLAD_MARGIN, Spiral, frequency_ratio, 
 Array = NDArray[np.float64]
 STEPS_KMS = (2.5, 1.0)  # of the sums over v_R and v_phi, for dispersions from WARM_KMS on; finer for colder discs
 WARM_KMS = 15.0
-REACH = 4.5  # dispersions
+REACH = 5.0  # dispersions
 MAX_ORDER = 60  # of the sum over Bessel functions
 
 
