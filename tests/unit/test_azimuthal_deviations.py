@@ -169,7 +169,7 @@ def test_errors_hold_for_what_neighbours_share_and_star_errors_do_not():
         rng = stream("shared", str(k))
         X, Y = draw_places(20_000, rng)
         values = 0.3 * rng.standard_normal(X.size) + 0.06 * round_field(0.3, rng).at(X, Y)
-        columns, _, record = measure_annulus(annulus(X, Y, values), Settings(BINS, 20, 0.5, "blocks", 1, 4), rng)
+        columns, _, _ = measure_annulus(annulus(X, Y, values), Settings(BINS, 20, 0.5, "blocks", 1, 4), rng)
         j = k % 10 + 5
         pulls.append(columns["deviation"][j] / columns["deviation_error"][j])
         plain.append(columns["deviation"][j] / columns["star_error"][j])

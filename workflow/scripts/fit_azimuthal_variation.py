@@ -20,6 +20,23 @@ from discatlas.tables import read_provenance, write_table
 log = logging.getLogger(__name__)
 
 
+def _in_annulus(number: int, limits_kpc: Sequence[float]) -> dict[str, float]:
+    return {"annulus": number, "R_low_kpc": limits_kpc[0], "R_high_kpc": limits_kpc[1]}
+
+
+def _stack(parts: Sequence[dict[str, NDArray | float]]) -> dict[str, NDArray]:
+    """Return columns of all parts, one after the other; a single number stands for all rows of its part."""
+    rows = [np.broadcast_arrays(*part.values()) for part in parts]
+    return {name: np.concatenate([row[k] for row in rows]) for k, name in enumerate(parts[0])}
+
+
+def _named(columns: dict[str, NDArray], quantity: str) -> dict[str, NDArray]:
+    """Return columns with those of the quantity under its name: ``deviation`` gives ``feh_deviation_dex``."""
+    base, unit = split_unit(quantity)
+    own = ("deviation", "deviation_error", "star_error", "amplitude", "amplitude_error")
+    return {join_unit(f"{base}_{key}", unit) if key in own else key: column for key, column in columns.items()}
+
+
 def run(
     *,
     stars: Path,
@@ -74,48 +91,24 @@ def run(
     check_null(null, n_permutations, max_wavenumber)
     settings = Settings(bins, min_stars, block_kpc, null, n_permutations, max_wavenumber)
     table, counts = read_disc_stars(stars, membership, ["R_kpc", "phi_deg", "Z_kpc", quantity], selection)
-    rows: list[dict[str, NDArray]] = []
-    wave_rows: list[dict[str, NDArray]] = []
-    records = []
+    parts = []
     for k, limits in enumerate(annuli_kpc):
         part = annulus_stars(*table.values(), limits, R_window_kpc, trend)
         rng = stream_generator(seed, "fit_azimuthal_variation", sample, name, str(k))
-        in_bins, in_waves, record = measure_annulus(part, settings, rng)
-        here = {"annulus": k, "R_low_kpc": limits[0], "R_high_kpc": limits[1]}
-        rows.append({key: np.full(bins.n_bins, value) for key, value in here.items()} | in_bins)
-        rows[-1] |= {"phi_centre_deg": bins.centres_deg}
-        wave_rows.append({"annulus": np.full(max_wavenumber, k)} | in_waves)
-        records.append({"annulus": k} | record)
-        log.info(
-            f"{limits[0]:g} to {limits[1]:g} kpc: {record['n_stars']:,} stars, p-value {record['p_value']:.3g} of a pattern"
-        )
-    provenance = {
-        "quantity": quantity,
-        "selection": selection,
-        "halo_cut": membership is not None,
-        "R_window_kpc": R_window_kpc,
-        "trend": trend,
-        "phi_limits_deg": list(phi_limits_deg),
-        "phi_width_deg": phi_width_deg,
-        "min_stars": min_stars,
-        "block_kpc": block_kpc,
-        "null": null,
-        "n_permutations": n_permutations,
-        "seed": seed,
-        "n_stars": counts,
-    }
+        parts.append(measure_annulus(part, settings, rng))
+        n, p = parts[-1][2]["n_stars"], parts[-1][2]["p_value"]
+        log.info(f"{limits[0]:g} to {limits[1]:g} kpc: {n:,} stars, p-value {p:.3g} of a pattern")
+    provenance = {"quantity": quantity, "selection": selection, "halo_cut": membership is not None, "n_stars": counts}
+    provenance |= {"R_window_kpc": R_window_kpc, "trend": trend, "min_stars": min_stars, "block_kpc": block_kpc}
+    provenance |= {"phi_limits_deg": list(phi_limits_deg), "phi_width_deg": phi_width_deg}
+    provenance |= {"null": null, "n_permutations": n_permutations, "seed": seed}
     about = provenance | {"phase_space": read_provenance(stars)}
-    for path, contract, parts in ((variation, "azimuthal_variation", rows), (waves, "azimuthal_waves", wave_rows)):
-        columns = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-        write_table(path, load_contract(contract).expand(q=[quantity]), _named(columns, quantity), about)
-    write_json(summary, provenance | {"annuli": records})
-
-
-def _named(columns: dict[str, NDArray], quantity: str) -> dict[str, NDArray]:
-    """Return columns with those of the quantity under its name: ``deviation`` gives ``feh_deviation_dex``."""
-    base, unit = split_unit(quantity)
-    own = ("deviation", "deviation_error", "star_error", "amplitude", "amplitude_error")
-    return {join_unit(f"{base}_{key}", unit) if key in own else key: column for key, column in columns.items()}
+    of_bins = [_in_annulus(k, limits) | {"phi_centre_deg": bins.centres_deg} for k, limits in enumerate(annuli_kpc)]
+    columns = _stack([here | bin_columns for here, (bin_columns, _, _) in zip(of_bins, parts, strict=True)])
+    write_table(variation, load_contract("azimuthal_variation").expand(q=[quantity]), _named(columns, quantity), about)
+    columns = _stack([{"annulus": k} | wave_columns for k, (_, wave_columns, _) in enumerate(parts)])
+    write_table(waves, load_contract("azimuthal_waves").expand(q=[quantity]), _named(columns, quantity), about)
+    write_json(summary, provenance | {"annuli": [{"annulus": k} | record for k, (_, _, record) in enumerate(parts)]})
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from discatlas.azimuthal.residuals import GradientBins, cell_residuals
+from discatlas.azimuthal.residuals import CellResiduals, GradientBins, cell_residuals
 from discatlas.azimuthal.stars import read_disc_stars
 from discatlas.contracts import error_column, join_unit, load_contract, split_unit
 from discatlas.errors import DiscatlasError
@@ -47,6 +47,19 @@ def _columns(stars: Path, axes: list[str], quantity: str, bin_by: str, x: str) -
 
 def _take(table: dict[str, NDArray], name: str) -> NDArray:
     return np.abs(table["Z_kpc"]) if name == "abs_Z_kpc" else table[name]
+
+
+def _table(found: CellResiduals, grid: Grid, quantity: str) -> dict[str, NDArray]:
+    """Return the columns of the contract."""
+    base, unit = split_unit(quantity)
+    columns = {"cell": found.cell, "n_stars": found.n_stars}
+    for axis, centre in zip(grid.axes, grid.centres(found.cell).T, strict=True):
+        name, suffix = split_unit(axis)
+        columns[join_unit(f"{name}_centre", suffix)] = centre
+    for name in ("median", "model", "residual"):
+        column = join_unit(f"{base}_{name}", unit)
+        columns |= {column: getattr(found, name), error_column(column): getattr(found, f"{name}_error")}
+    return columns
 
 
 def run(
@@ -100,14 +113,7 @@ def run(
         )
     counts |= {"in_cells": int((cell >= 0).sum()), "with_fit": int(used.sum())}
     found = cell_residuals(cell[used], table[quantity][used], fit[used], _take(table, x)[used], fits, min_stars)
-    base, unit = split_unit(quantity)
-    columns = {"cell": found.cell, "n_stars": found.n_stars}
-    for axis, centre in zip(spec["axes"], grid.centres(found.cell).T, strict=True):
-        name, suffix = split_unit(axis)
-        columns[join_unit(f"{name}_centre", suffix)] = centre
-    for name in ("median", "model", "residual"):
-        column = join_unit(f"{base}_{name}", unit)
-        columns |= {column: getattr(found, name), error_column(column): getattr(found, f"{name}_error")}
+    columns = _table(found, grid, quantity)
     provenance = {"grid": spec, "selection": about["selection"], "halo_cut": membership is not None, "n_stars": counts}
     provenance |= {"quantity": quantity, "x": x, "bin_by": bin_by, "min_stars": min_stars}
     provenance |= {"gradient": read_provenance(gradient), "phase_space": read_provenance(stars)}

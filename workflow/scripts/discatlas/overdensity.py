@@ -48,8 +48,12 @@ def grid_axes(limits_kpc: Sequence[Sequence[float]], spacing_kpc: float) -> tupl
     return axes[0], axes[1]
 
 
-def kernel_sums(x: Array, y: Array, X: Array, Y: Array, width_kpc: float, kernel: str) -> tuple[Array, Array]:
+def kernel_sums(
+    x: Array, y: Array, X: Array, Y: Array, width_kpc: float, kernel: str, with_squares: bool = True
+) -> tuple[Array, Array]:
     """Return the sums over stars of the kernel [1/kpc2] and of its square at each node, shape (len(X), len(Y)) each.
+
+    Without squares the first stands for both.
 
     Parameters
     ----------
@@ -74,15 +78,15 @@ def kernel_sums(x: Array, y: Array, X: Array, Y: Array, width_kpc: float, kernel
         )
     is_gaussian = kernel == "gaussian"
     reach = TRUNCATION * width_kpc if is_gaussian else width_kpc
-    out = np.zeros((N_CHUNKS, 2, X.size, Y.size))
+    out = np.zeros((N_CHUNKS, 2 if with_squares else 1, X.size, Y.size))
     edges = np.linspace(0, x.size, N_CHUNKS + 1).astype(np.int64)
     _scatter(x, y, edges, X[0], X[1] - X[0], Y[0], Y[1] - Y[0], width_kpc, reach, is_gaussian, out)
-    first, second = out.sum(axis=0)
+    sums = out.sum(axis=0)
     if is_gaussian:
         norm = 1.0 / (2.0 * np.pi * width_kpc**2 * (1.0 - np.exp(-0.5 * TRUNCATION**2)))
     else:
         norm = 9.0 / (16.0 * width_kpc**2)
-    return norm * first, norm**2 * second
+    return norm * sums[0], norm**2 * sums[1] if with_squares else norm * sums[0]
 
 
 def density_contrast(
@@ -114,7 +118,7 @@ def density_contrast(
             f"over-density: got local_kpc {local_kpc:g} and mean_kpc {mean_kpc:g}; expected the first to be smaller"
         )
     local, squares = (part.ravel() for part in kernel_sums(x, y, X, Y, local_kpc, kernel))
-    mean = kernel_sums(x, y, X, Y, mean_kpc, kernel)[0].ravel()
+    mean = kernel_sums(x, y, X, Y, mean_kpc, kernel, with_squares=False)[0].ravel()
     known = (mean >= min_density_share_per_kpc2 * x.size) & (mean > 0)
     if not known.any():
         raise DiscatlasError(
@@ -168,7 +172,10 @@ def _scatter(
                     half = np.sqrt(max(reach * reach - offset * offset, 0.0))
                     low = max(low, int(np.ceil((y[k] - half - Y_0) / Y_step)))
                     high = min(high, int(np.floor((y[k] + half - Y_0) / Y_step)))
+                row = out[chunk, 0, i]
                 for j in range(low, high + 1):
-                    weight = across * along[j]
-                    out[chunk, 0, i, j] += weight
-                    out[chunk, 1, i, j] += weight * weight
+                    row[j] += across * along[j]
+                if out.shape[1] > 1:
+                    row = out[chunk, 1, i]
+                    for j in range(low, high + 1):
+                        row[j] += (across * along[j]) ** 2

@@ -34,6 +34,7 @@ MAX_STRETCH = 1.6
 TRIES = 40  # moves that are tried for one that is wanted
 MOVES_AT_ONCE = 100
 FEWEST_MOVES = 19
+TINY = 1e-9  # of a step of the grid
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class GriddedMap:
         return cls(first[0], first[1], (steps[0], steps[1]), grid)
 
     def at(self, X_kpc: Array, Y_kpc: Array) -> Array:
-        """Return the bilinear interpolation, NaN where one of the four nodes around has no data; shape of the places."""
+        """Return the bilinear interpolation, NaN where one of the nodes around has no data; shape of the places."""
         out = np.empty(np.shape(X_kpc))
         u = np.ascontiguousarray((X_kpc - self.X_0_kpc) / self.step_kpc[0])
         v = np.ascontiguousarray((Y_kpc - self.Y_0_kpc) / self.step_kpc[1])
@@ -190,13 +191,32 @@ def compare_maps(
         )
     if not np.isfinite(r[0]):
         raise DiscatlasError(f"map comparison: one of the maps is constant over the {n_cells} cells that both have")
+    moves, r_null, n_of_null = _move_all(X, Y, values, grid, null, n_null, min_overlap * n_cells, sun_kpc, rng)
+    score = abs(r[0]) * np.sqrt(n_cells)
+    as_large = np.abs(r_null) * np.sqrt(n_of_null) >= score * (1 - 1e-12)
+    p_value = float((1 + as_large.sum()) / (1 + len(moves)))
+    return Comparison(float(r[0]), n_cells, p_value, moves, r_null, n_of_null)
+
+
+def _move_all(
+    X: Array,
+    Y: Array,
+    values: Array,
+    grid: GriddedMap,
+    null: str,
+    n_null: int,
+    fewest_cells: float,
+    sun_kpc: tuple[float, float],
+    rng: np.random.Generator,
+) -> tuple[tuple[Move, ...], Array, NDArray[np.int64]]:
+    """Return the moves that leave enough cells, at most n_null, with r and the number of cells of each."""
     kept: list[Move] = []
     r_moved, n_moved = [], []
     tried = 0
     for moves in _proposals(null, n_null, sun_kpc, rng):
         places = [move.back(X, Y) for move in moves]
         found, n = correlations(values, grid.at(*(np.array(axis) for axis in zip(*places, strict=True))))
-        good = np.flatnonzero((n >= min_overlap * n_cells) & np.isfinite(found))[: n_null - len(kept)]
+        good = np.flatnonzero((n >= fewest_cells) & np.isfinite(found))[: n_null - len(kept)]
         kept += [moves[k] for k in good]
         r_moved.append(found[good])
         n_moved.append(n[good])
@@ -205,14 +225,10 @@ def compare_maps(
             break
     if len(kept) < min(n_null, FEWEST_MOVES):
         raise DiscatlasError(
-            f"map comparison: {len(kept)} of {tried:,} moves ({null}) leave min_overlap {min_overlap:g} of the {n_cells} cells, "
-            f"expected {FEWEST_MOVES} or more; lower min_overlap"
+            f"map comparison: {len(kept)} of {tried:,} moves ({null}) leave the {fewest_cells:.0f} cells that min_overlap asks "
+            f"for, expected {FEWEST_MOVES} moves or more; lower min_overlap"
         )
-    r_null, n_of_null = np.concatenate(r_moved), np.concatenate(n_moved)
-    score = abs(r[0]) * np.sqrt(n_cells)
-    as_large = np.abs(r_null) * np.sqrt(n_of_null) >= score * (1 - 1e-12)
-    p_value = float((1 + as_large.sum()) / (1 + len(kept)))
-    return Comparison(float(r[0]), n_cells, p_value, tuple(kept), r_null, n_of_null)
+    return tuple(kept), np.concatenate(r_moved), np.concatenate(n_moved)
 
 
 def _proposals(null: str, n: int, sun_kpc: tuple[float, float], rng: np.random.Generator) -> Iterator[list[Move]]:
@@ -250,17 +266,20 @@ def correlations(values: Array, others: Array) -> tuple[Array, NDArray[np.int64]
 
 @njit(cache=True, parallel=True)
 def _interpolate(values: Array, u: Array, v: Array, out: Array) -> None:
+    """Bilinear; a place that is a node but for rounding needs that node alone."""
     n, m = values.shape
     for k in prange(u.size):
-        i, j = int(np.floor(u[k])), int(np.floor(v[k]))
-        if i == n - 1 and u[k] == n - 1:
-            i -= 1
-        if j == m - 1 and v[k] == m - 1:
-            j -= 1
-        if i < 0 or j < 0 or i >= n - 1 or j >= m - 1:
+        i, j = int(np.floor(u[k] + TINY)), int(np.floor(v[k] + TINY))
+        a, b = max(u[k] - i, 0.0), max(v[k] - j, 0.0)
+        a, b = (0.0 if a < TINY else a), (0.0 if b < TINY else b)
+        if i < 0 or j < 0 or i + (a > 0) >= n or j + (b > 0) >= m:
             out[k] = np.nan
             continue
-        a, b = u[k] - i, v[k] - j
-        out[k] = (1 - a) * ((1 - b) * values[i, j] + b * values[i, j + 1]) + a * (
-            (1 - b) * values[i + 1, j] + b * values[i + 1, j + 1]
-        )
+        total = (1 - a) * (1 - b) * values[i, j]
+        if a > 0:
+            total += a * (1 - b) * values[i + 1, j]
+        if b > 0:
+            total += (1 - a) * b * values[i, j + 1]
+        if a > 0 and b > 0:
+            total += a * b * values[i + 1, j + 1]
+        out[k] = total

@@ -80,7 +80,9 @@ def _study(shared_dex: float) -> Study:
     reasons |= dict.fromkeys((DEVIATION, "azimuthal wave"), "what is shared is never found to be exactly nothing")
     if shared_dex:
         reasons = {f"{DEVIATION}, standard error of stars": "stars near each other share a part of their scatter"}
-        reasons["azimuthal wave"] = "what is shared is taken to reach rather too far where few blocks tell; an amplitude is never negative"
+        reasons["azimuthal wave"] = (
+            "what is shared is taken to reach rather too far where few blocks tell; an amplitude is never negative"
+        )
     note = f"no pattern; wave of {AMPLITUDE_DEX:g} dex, m = 2, all around; scatter of stars {SCATTER_DEX:g} dex"
     return Study(f"azimuthal variation, {case}", case, partial(draw, shared_dex=shared_dex), note, reasons)
 

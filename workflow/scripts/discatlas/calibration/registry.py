@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discatlas.calibration import (
+    azimuthal,
     distances,
     gradients,
     local_oort,
@@ -34,6 +35,7 @@ STUDIES: tuple[Study, ...] = (
     *local_oort.STUDIES,
     *rotation.STUDIES,
     *gradients.STUDIES,
+    *azimuthal.STUDIES,
     *spiral_fit.STUDIES,
 )
 UNEXPLAINED = "no cause known: by chance 0.3 % of rows with right errors fail"
