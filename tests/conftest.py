@@ -9,6 +9,7 @@ import yaml
 from discatlas.digests import kernel_digest
 from places import REAL_DATA, ROOT
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: two workers share the cores
 # before any test imports numba: the same place that the workflow uses
 os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / ".cache" / "numba" / kernel_digest(ROOT / "workflow/scripts")))
 

@@ -8,6 +8,7 @@ PYTHONPATH=workflow/scripts:tests/unit python tests/bench/bench_azimuthal.py [--
 
 import argparse
 import time
+from itertools import pairwise
 
 import numpy as np
 from made_azimuthal import R0, draw_places, hexagons, polar, round_field
@@ -70,7 +71,7 @@ def bench_permutations(stars, n, rng):
     rings = np.append(starts, edges[-1])
     start, n_peer, peer = time.perf_counter(), max(n // 20, 5), []
     for _ in range(n_peer):
-        shuffled = np.concatenate([rng.permutation(values[a:b]) for a, b in zip(rings[:-1], rings[1:], strict=True)])
+        shuffled = np.concatenate([rng.permutation(values[a:b]) for a, b in pairwise(rings)])
         peer.append(np.add.reduceat(shuffled, edges[:-1]) / blocks.n)
     theirs = report("  peer: rng.permutation and add.reduceat", time.perf_counter() - start, "permutation", n_peer)
     np.testing.assert_allclose(np.std(means, axis=0).mean(), np.std(peer, axis=0).mean(), rtol=0.3)

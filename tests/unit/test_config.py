@@ -1,7 +1,6 @@
 """Config: defaults, both passes of checks, and the agreement of config, schema and README."""
 
 import pytest
-import yaml
 from jsonschema import Draft202012Validator
 
 from discatlas.config import ConfigError, branch, complete_config, required_files, resolve
@@ -384,18 +383,3 @@ def test_every_value_of_the_default_config_has_a_comment_or_a_commented_twin():
             silent.append(key)
         seen.add(key)
     assert silent == []
-
-
-def test_overlays_are_valid_on_top_of_the_default(config, schema):
-    overlay = yaml.safe_load((ROOT / "config/clusters.yaml").read_text(encoding="utf-8"))
-
-    def merge(base, top):
-        for key, value in top.items():
-            if isinstance(value, dict) and isinstance(base.get(key), dict):
-                merge(base[key], value)
-            else:
-                base[key] = value
-
-    merge(config, overlay)
-    complete = complete_config(config, schema)
-    assert complete["atlas"]["samples"] == ["hunt2023", "hunt2023_young", "dias2021", "otto2026"]

@@ -92,3 +92,20 @@ def test_published_maps_alone_are_an_atlas():
     assert overlay["atlas"]["samples"] == []
     named = {source for spec in overlay["spiral_responses"].values() for source in spec["sources"]}
     assert named <= set(overlay["published_maps"])
+
+
+def merge(base, top):
+    for key, value in top.items():
+        if isinstance(value, dict) and isinstance(base.get(key), dict):
+            merge(base[key], value)
+        else:
+            base[key] = value
+
+
+@pytest.mark.parametrize(
+    ("file", "samples"),
+    [("clusters", ["hunt2023", "hunt2023_young", "dias2021", "otto2026"]), ("published_maps", [])],
+)
+def test_overlays_are_valid_on_top_of_the_default(config, schema, file, samples):
+    merge(config, yaml.safe_load((ROOT / f"config/{file}.yaml").read_text(encoding="utf-8")))
+    assert complete_config(config, schema)["atlas"]["samples"] == samples

@@ -68,7 +68,9 @@ def test_one_bin_shows_stars_lines_and_slopes_of_each_sample(folder):
         line = next(line for line in stars.lines if line.get_label().startswith(sample.name))
         x, y = line.get_data()
         assert x[[0, -1]] == pytest.approx([row["x_low_kpc"][0], row["x_high_kpc"][0]])
-        assert np.polyfit(x, y, 1)[0] == pytest.approx(row["slope_dex_per_kpc"][0], abs=row["slope_error_dex_per_kpc"][0])
+        assert np.polyfit(x, y, 1)[0] == pytest.approx(
+            row["slope_dex_per_kpc"][0], abs=row["slope_error_dex_per_kpc"][0]
+        )
     labels = [text.get_text().replace("\n", " ") for text in slopes.get_yticklabels()]
     nearest = next(label for label in labels if label.startswith("Hawkins"))
     assert nearest.endswith("bin 0.2\N{EN DASH}0.4 kpc")  # where the stars are

@@ -10,7 +10,18 @@ FIELD_PLOTS = {"plot_velocity_field": 1, "plot_rotation_curve": 1}
 FIT = {"fit_velocity_field": 1, "fit_rotation_curve": 1, "check_velocity_field": 1, "check_atlas": 1} | FIELD_PLOTS
 FIELD = {"bin_phase_space_cells": 1} | FIT  # of the analytic disc, which alone has one here
 CURVE = {"fit_rotation_curve": 1, "plot_rotation_curve": 1}
-ALL_PLOTS = {"plot_cut_flow": 6, "plot_map": 8, "plot_profile": 2, "plot_survey": 5, "plot_galaxy": 2} | FIELD_PLOTS
+ARM_PLOTS = {
+    "plot_map": 8, "plot_azimuthal_variation": 1, "plot_metallicity_residual": 1, "plot_overdensity_comparison": 1,
+    "plot_smoothed_map": 1,
+}  # fmt: skip
+SPIRAL_PLOTS = {"plot_spiral_response": 1, "plot_spiral_scan": 1}
+ALL_PLOTS = (
+    {"plot_cut_flow": 6, "plot_profile": 2, "plot_survey": 5, "plot_galaxy": 2, "plot_metallicity_gradient": 3}
+    | {"plot_gradient_comparison": 1}
+    | ARM_PLOTS
+    | SPIRAL_PLOTS
+    | FIELD_PLOTS
+)
 FROM_FILE = {"convert_phase_space": 1, "bin_map": 1, "plot_map": 1}
 FROM_FILE_SAMPLE = {"clean_sample": 1, "plot_cut_flow": 1} | FROM_FILE
 TRUTHS = {"check_truth": 4, "check_map_truth": 3, "check_gradient_truth": 2}
@@ -29,7 +40,7 @@ ALL_MAPS = {"bin_map": 10, "plot_map": 8, "plot_profile": 2, "tabulate_profile":
 CONFIG_EDITS = {
     "nothing": ("{}", {}),
     "resolution": ("figures: {dpi: 61}", ALL_PLOTS),
-    "arms": ("figures: {arms: false}", {"plot_map": 8}),
+    "arms": ("figures: {arms: false}", ARM_PLOTS),
     "one map": ("maps: {meridional: {min_stars: 7}}", {"bin_map": 1, "plot_map": 1}),
     "shared map": (
         "maps: {face_on: {min_stars: 7}}",

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +21,6 @@ from discatlas.tables import read_provenance, write_table
 log = logging.getLogger(__name__)
 
 
-def _in_annulus(number: int, limits_kpc: Sequence[float]) -> dict[str, float]:
-    return {"annulus": number, "R_low_kpc": limits_kpc[0], "R_high_kpc": limits_kpc[1]}
-
-
 def _stack(parts: Sequence[dict[str, NDArray | float]]) -> dict[str, NDArray]:
     """Return columns of all parts, one after the other; a single number stands for all rows of its part."""
     rows = [np.broadcast_arrays(*part.values()) for part in parts]
@@ -35,6 +32,23 @@ def _named(columns: dict[str, NDArray], quantity: str) -> dict[str, NDArray]:
     base, unit = split_unit(quantity)
     own = ("deviation", "deviation_error", "star_error", "amplitude", "amplitude_error")
     return {join_unit(f"{base}_{key}", unit) if key in own else key: column for key, column in columns.items()}
+
+
+def _sentence(record: dict) -> str:
+    where = f"{record['R_low_kpc']:g} to {record['R_high_kpc']:g} kpc"
+    return f"{where}: {record['n_stars']:,} stars, p-value {record['p_value']:.3g} of a pattern"
+
+
+def _write(variation: Path, waves: Path, quantity: str, parts: list[tuple], about: dict[str, Any]) -> None:
+    """Write the tables of bins and of waves of all annuli."""
+    of_bins, of_waves = [], []
+    for k, (in_bins, in_waves, record) in enumerate(parts):
+        of_bins.append({"annulus": k, "R_low_kpc": record["R_low_kpc"], "R_high_kpc": record["R_high_kpc"]} | in_bins)
+        of_waves.append({"annulus": k} | in_waves)
+    columns = _named(_stack(of_bins), quantity)
+    write_table(variation, load_contract("azimuthal_variation").expand(q=[quantity]), columns, about)
+    columns = _named(_stack(of_waves), quantity)
+    write_table(waves, load_contract("azimuthal_waves").expand(q=[quantity]), columns, about)
 
 
 def run(
@@ -65,17 +79,12 @@ def run(
 
     Parameters
     ----------
-    stars, membership : Path
-        Phase space, and memberships of its stars if the halo is to be left out.
-    quantity : str
-        Column whose deviations are taken, such as ``feh_dex``.
+    membership : Path
+        Memberships of the stars if the halo is to be left out.
     R_window_kpc, trend
         The reference: see `discatlas.azimuthal.deviations.annulus_stars`.
-    min_stars : int
-        Bins of fewer stars get no deviation.
     block_kpc : float
-        Size of the blocks of stars, in R and along azimuth; what stars share is sought to 2.4 times that (see
-        `discatlas.azimuthal.noise`).
+        Size of the blocks in R and along azimuth; what stars share reaches 1.6 times that at most (`azimuthal.noise`).
     null : str
         ``blocks`` or ``stars``: see `discatlas.azimuthal.significance`.
     seed, sample, name
@@ -87,8 +96,8 @@ def run(
         For bad limits, missing columns, an annulus without stars in the bins, and a quantity that is constant.
     """
     use_threads(threads)
-    bins = PhiBins.between(phi_limits_deg, phi_width_deg)
     check_null(null, n_permutations, max_wavenumber)
+    bins = PhiBins.between(phi_limits_deg, phi_width_deg)
     settings = Settings(bins, min_stars, block_kpc, null, n_permutations, max_wavenumber)
     table, counts = read_disc_stars(stars, membership, ["R_kpc", "phi_deg", "Z_kpc", quantity], selection)
     parts = []
@@ -96,18 +105,11 @@ def run(
         part = annulus_stars(*table.values(), limits, R_window_kpc, trend)
         rng = stream_generator(seed, "fit_azimuthal_variation", sample, name, str(k))
         parts.append(measure_annulus(part, settings, rng))
-        n, p = parts[-1][2]["n_stars"], parts[-1][2]["p_value"]
-        log.info(f"{limits[0]:g} to {limits[1]:g} kpc: {n:,} stars, p-value {p:.3g} of a pattern")
+        log.info(_sentence(parts[-1][2]))
     provenance = {"quantity": quantity, "selection": selection, "halo_cut": membership is not None, "n_stars": counts}
-    provenance |= {"R_window_kpc": R_window_kpc, "trend": trend, "min_stars": min_stars, "block_kpc": block_kpc}
-    provenance |= {"phi_limits_deg": list(phi_limits_deg), "phi_width_deg": phi_width_deg}
-    provenance |= {"null": null, "n_permutations": n_permutations, "seed": seed}
-    about = provenance | {"phase_space": read_provenance(stars)}
-    of_bins = [_in_annulus(k, limits) | {"phi_centre_deg": bins.centres_deg} for k, limits in enumerate(annuli_kpc)]
-    columns = _stack([here | bin_columns for here, (bin_columns, _, _) in zip(of_bins, parts, strict=True)])
-    write_table(variation, load_contract("azimuthal_variation").expand(q=[quantity]), _named(columns, quantity), about)
-    columns = _stack([{"annulus": k} | wave_columns for k, (_, wave_columns, _) in enumerate(parts)])
-    write_table(waves, load_contract("azimuthal_waves").expand(q=[quantity]), _named(columns, quantity), about)
+    provenance |= {"R_window_kpc": R_window_kpc, "trend": trend, "phi_limits_deg": list(phi_limits_deg), "seed": seed}
+    provenance |= {"min_stars": min_stars, "block_kpc": block_kpc, "null": null, "n_permutations": n_permutations}
+    _write(variation, waves, quantity, parts, provenance | {"phase_space": read_provenance(stars)})
     write_json(summary, provenance | {"annuli": [{"annulus": k} | record for k, (_, _, record) in enumerate(parts)]})
 
 

@@ -44,7 +44,7 @@ class Settings:
 def bin_columns(
     stars: AnnulusStars, layout: Layout, scatter: float, noise: SharedNoise, min_stars: int
 ) -> dict[str, NDArray]:
-    """Return n_stars, phi_mean, deviation, deviation_error and star_error per bin, shape (n_bins,) each.
+    """Return n_stars, phi_centre_deg, phi_mean_deg, deviation, deviation_error and star_error per bin, shape (n_bins,) each.
 
     Parameters
     ----------
@@ -74,7 +74,8 @@ def bin_columns(
         phi = phi / n
     is_enough = n >= max(min_stars, 2)
     columns = {name: np.where(is_enough, values, np.nan) for name, values in columns.items()}
-    return columns | {"phi_mean_deg": phi, "n_stars": n.astype(np.int64)}
+    places = {"phi_centre_deg": layout.bins.centres_deg, "phi_mean_deg": phi}
+    return columns | places | {"n_stars": n.astype(np.int64)}
 
 
 def covariance_of(blocks: Blocks, noise: SharedNoise) -> Array:

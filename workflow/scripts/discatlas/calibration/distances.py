@@ -9,6 +9,7 @@ from discatlas.calibration.coverage import Intervals, symmetric
 from discatlas.calibration.galaxy import SUN, draw_stars, galaxy
 from discatlas.calibration.study import Key, Study
 from discatlas.distances import estimate_distance
+from discatlas.frames import galactic_angles
 from discatlas.simulation.surveys.distances import estimate_distances
 from discatlas.simulation.surveys.parameters import Parameters
 
@@ -46,6 +47,21 @@ def draw(rng: np.random.Generator, is_prior: bool, error_mas: float) -> dict[Key
     return rows
 
 
+def draw_radii(rng: np.random.Generator) -> dict[Key, Intervals]:
+    """Measure Galactocentric radii of clusters near the plane beyond the solar circle, and solve them for distances."""
+    R0, error_kpc = SUN.R0_kpc, 0.1
+    ra, dec = rng.uniform(0, 360, 60 * N_STARS), np.degrees(np.arcsin(rng.uniform(-1, 1, 60 * N_STARS)))
+    l_deg, b_deg = galactic_angles(ra, dec)
+    distance = rng.uniform(0.5, 5.0, ra.size)
+    rho = distance * np.cos(np.radians(b_deg))
+    R = np.sqrt(R0**2 + rho**2 - 2 * R0 * rho * np.cos(np.radians(l_deg)))
+    seen = np.flatnonzero((np.abs(b_deg) < 8) & (R > R0 + 0.5))[:N_STARS]
+    columns = {"ra": ra[seen], "dec": dec[seen], "galactocentric_radius_error_kpc": np.full(seen.size, error_kpc)}
+    columns["galactocentric_radius_kpc"] = R[seen] + error_kpc * rng.standard_normal(seen.size)
+    value, _, lo, hi = estimate_distance(columns, "galactocentric_radius", R0).values()
+    return {Key("distance galactocentric_radius", "1 sigma error"): Intervals(value, lo, hi, distance[seen])}
+
+
 REASONS = {
     Key("distance inverse_parallax", "percentiles"): (
         "1/(parallax - error) exists only where the parallax exceeds its error, which selects by the noise"
@@ -68,4 +84,14 @@ def _study(is_prior: bool, error_mas: float) -> Study:
     return Study(f"distances, {case}", case, draw_them, f"{note}; parallax error {error_mas:g} mas", REASONS)
 
 
-STUDIES = (_study(True, 0.02), _study(True, 0.1), _study(True, 0.5), _study(False, 0.02), _study(False, 0.1))
+RADII = Study(
+    "distances, radii",
+    "beyond the solar circle",
+    draw_radii,
+    "clusters within 8 deg of the plane, 0.5 to 5 kpc away and 0.5 kpc or more beyond the solar circle; radii to 0.1 kpc",
+)
+STUDIES = (
+    *(_study(True, error_mas) for error_mas in (0.02, 0.1, 0.5)),
+    *(_study(False, error_mas) for error_mas in (0.02, 0.1)),
+    RADII,
+)
