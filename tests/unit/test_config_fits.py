@@ -63,7 +63,7 @@ WRONG = [
         "gaia_rvs",
         ["'null_test' is not made for sample 'gaia_rvs'"],
     ),
-    ("checks/spiral_mocks/inside/mock", "insid", ["checks.spiral_mocks.inside.mock", "nearest: 'inside'"]),
+    ("checks/spiral_mocks/inside/mock", "insides", ["checks.spiral_mocks.inside.mock", "nearest: 'inside'"]),
 ]
 
 

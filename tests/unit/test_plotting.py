@@ -106,6 +106,7 @@ def make_flow(n_steps, expression="parallax > 0 and parallax_error / parallax < 
         "n_after": n_after,
         "n_removed": n_removed,
         "n_missing": n_removed // 3,
+        "n_published": np.where(np.arange(n_steps) % 2, np.nan, 1000.0 * np.arange(n_steps) + 7),  # every other step
     }
 
 
@@ -222,6 +223,7 @@ def test_cut_flow_says_every_count_and_nothing_is_clipped(n_steps):
     words = [text.get_text() for text in visible_texts(figure)]
     for k in range(n_steps):
         assert f"{rows['n_after'][k]:,}" in words
+        assert (f"paper: {1000 * k + 7:,}" in words) == (k % 2 == 0)
     for k in range(1, n_steps):
         assert f"{rows['n_removed'][k]:,} removed" in words
         assert f"{rows['n_missing'][k]:,} for missing values" in words

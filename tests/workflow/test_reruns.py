@@ -26,13 +26,46 @@ FROM_FILE = {"convert_phase_space": 1, "bin_map": 1, "plot_map": 1}
 FROM_FILE_SAMPLE = {"clean_sample": 1, "plot_cut_flow": 1} | FROM_FILE
 TRUTHS = {"check_truth": 4, "check_map_truth": 3, "check_gradient_truth": 2}
 SURVEY = dict.fromkeys(("simulate_survey", "clean_catalogue", "clean_sample", "plot_cut_flow", "plot_survey"), 1)
-FROM_APOGEE = SURVEY | {"convert_phase_space": 1, "bin_map": 2, "plot_map": 2, "check_truth": 1, "check_map_truth": 1}
-FROM_ANALYTIC = SURVEY | {"convert_phase_space": 1, "bin_map": 1, "plot_map": 2, "check_mean_field": 2} | FIELD
+# of the giants two gradients, of the hot stars one and the azimuthal variation, of the analytic disc the spiral
+RESIDUALS = dict.fromkeys(
+    ("predict_metallicity_residual", "plot_metallicity_residual", "compare_overdensity", "plot_overdensity_comparison"),
+    1,
+)
+OF_GIANTS = (
+    {
+        "estimate_membership": 1,
+        "fit_metallicity_gradient": 2,
+        "plot_metallicity_gradient": 2,
+        "plot_gradient_comparison": 1,
+    }
+    | {"tabulate_metallicity_gradient": 2, "check_metallicity_gradient": 1}
+    | RESIDUALS
+)
+CHEMISTRY = (
+    {
+        "estimate_membership": 2,
+        "fit_metallicity_gradient": 3,
+        "plot_metallicity_gradient": 3,
+        "plot_gradient_comparison": 1,
+    }
+    | {"tabulate_metallicity_gradient": 3, "check_metallicity_gradient": 2}
+    | {"fit_azimuthal_variation": 1, "plot_azimuthal_variation": 1, "smooth_overdensity": 1}
+    | RESIDUALS
+)
+SPIRAL_FITS = {"fit_spiral_response": 1, "fit_spiral_scan": 1, "predict_spiral_response": 1, "tabulate_spiral_scan": 1}
+SPIRALS = {"smooth_map": 1, "plot_smoothed_map": 1} | SPIRAL_FITS | SPIRAL_PLOTS
+FROM_APOGEE = (
+    OF_GIANTS | SURVEY | {"convert_phase_space": 1, "bin_map": 2, "plot_map": 2, "check_truth": 1, "check_map_truth": 1}
+)
+FROM_ANALYTIC = (
+    SPIRALS | SURVEY | {"convert_phase_space": 1, "bin_map": 1, "plot_map": 2, "check_mean_field": 2} | FIELD
+)
 FROM_MILKY_WAY = (
     dict.fromkeys((*SURVEY, "convert_phase_space"), 4)
     | {"simulate_galaxy": 1, "plot_galaxy": 1, "simulate_visits": 1, "bin_map": 8, "plot_map": 5, "plot_profile": 2}
     | {"tabulate_profile": 2, "check_statistic": 1, "check_atlas": 1}
     | TRUTHS
+    | CHEMISTRY
 )
 MAP_CHECKS = {"check_map_truth": 3, "check_gradient_truth": 2, "check_mean_field": 2, "check_atlas": 1}
 ALL_MAPS = {"bin_map": 10, "plot_map": 8, "plot_profile": 2, "tabulate_profile": 2} | MAP_CHECKS
@@ -65,6 +98,15 @@ CONFIG_EDITS = {
     "unit of a column": ("catalogues: {tiny_file: {date: '2026'}}", {"clean_catalogue": 1} | FROM_FILE_SAMPLE),
     "edge of the cells of the velocity field": ("velocity_fields: {taylor: {cell_kpc: 0.25}}", FIELD),
     "width of the bins of the rotation curve": ("velocity_fields: {taylor: {R_step_kpc: 0.25}}", CURVE),
+    "bins of a gradient": (
+        "metallicity_gradients: {plane: {edges_kpc: [0.0, 0.6]}}",
+        {"fit_metallicity_gradient": 1, "plot_metallicity_gradient": 1, "tabulate_metallicity_gradient": 1} | RESIDUALS,
+    ),
+    "prior of a spiral": ("spiral_responses: {between: {pitch_deg: [5.0, 30.0]}}", SPIRAL_FITS | SPIRAL_PLOTS),
+    "gallery of a spiral": (
+        "spiral_responses: {between: {degeneracy_points: 13}}",
+        {"predict_spiral_response": 1, "plot_spiral_response": 1},
+    ),
     "cores of a job": ("threads: 1", {}),
     "fewer samples": ("atlas: {samples: [tiny_file]}", {"check_atlas": 1}),
     "downloads, of which there are none": ("downloads: {attempts: 2}", {}),
@@ -96,17 +138,19 @@ EVERYTHING_CLEANED = (
     | TRUTHS
     | ALL_MAPS
     | FIELD
+    | CHEMISTRY
+    | SPIRALS
 )
 LIBRARY_EDITS = {
     "plotting/style.py": ALL_PLOTS,
     "plotting/cut_flow.py": {"plot_cut_flow": 6},
     "plotting/profiles.py": {"plot_profile": 2},
-    "publish.py": {"tabulate_profile": 2},
-    "maps/likelihood.py": ALL_MAPS | CURVE,
+    "publish.py": {"tabulate_profile": 2, "tabulate_metallicity_gradient": 3, "tabulate_spiral_scan": 1},
+    "maps/likelihood.py": ALL_MAPS | CURVE | RESIDUALS,
     "velocity_field/oort.py": FIT,
     "velocity_field/rotation.py": CURVE,
     "plotting/field_profiles.py": {"plot_velocity_field": 1},
-    "truth.py": TRUTHS | {"check_atlas": 1},
+    "truth.py": TRUTHS | {"check_metallicity_gradient": 2, "check_atlas": 1},
     "cleaning.py": EVERYTHING_CLEANED,
     # surveys put in the systematic errors that the corrections take out
     "velocities.py": EVERYTHING_CLEANED | {"simulate_survey": 5, "simulate_visits": 1, "clean_catalogue": 5},
@@ -114,7 +158,12 @@ LIBRARY_EDITS = {
         "simulate_survey": 5, "simulate_visits": 1, "clean_catalogue": 5, "clean_sample": 5, "plot_cut_flow": 5,
         "plot_survey": 5, "convert_phase_space": 5, "bin_map": 9, "plot_map": 7, "plot_profile": 2, "tabulate_profile": 2,
         "check_statistic": 1,
-    } | TRUTHS | MAP_CHECKS | FIELD,
+    } | TRUTHS | MAP_CHECKS | FIELD | CHEMISTRY | SPIRALS,
+    "gradients/likelihood.py": {
+        "fit_metallicity_gradient": 3, "plot_metallicity_gradient": 3, "tabulate_metallicity_gradient": 3,
+        "plot_gradient_comparison": 1, "check_metallicity_gradient": 2, "check_atlas": 1,
+    } | RESIDUALS,
+    "spiral_fit/likelihood.py": SPIRAL_FITS | SPIRAL_PLOTS,
     "downloads.py": {},
     "config.py": {},
 }  # fmt: skip

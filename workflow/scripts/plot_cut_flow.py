@@ -10,7 +10,7 @@ from discatlas.tables import read_columns
 
 def run(*, cut_flow: Path, pdf: Path, png: Path, title: str, dpi: int) -> None:
     """Draw the steps in the table `cut_flow`."""
-    columns = ["step", "name", "expression", "n_after", "n_removed", "n_missing"]
+    columns = ["step", "name", "expression", "n_after", "n_removed", "n_missing", "n_published"]
     save_figure(draw_cut_flow_figure(read_columns(cut_flow, columns), title), pdf, png, dpi)
 
 
