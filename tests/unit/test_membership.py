@@ -92,6 +92,7 @@ def test_the_rule_writes_probabilities_row_by_row(tmp_path):
     estimate_membership.run(
         stars=tmp_path / "stars.parquet", membership=out, summary=summary, set_name="bensby2003", ellipsoids=BENSBY,
         frame="local", v_c_kms=230.0, v_c_slope=0.0, R0_kpc=8.2, max_halo_probability=0.01, threads=1,
+        n_published=129148,
     )  # fmt: skip
     table = read_columns(out)
     assert table["source_id"].tolist() == [5, 3, 9, 7]

@@ -243,6 +243,21 @@ def test_cut_flow_texts_stay_inside_their_boxes(expression):
     assert all(a or b for a, b in zip(inside, beside, strict=True))
 
 
+def test_cut_flow_ends_with_the_stars_of_the_disc_where_memberships_are():
+    counts = {"read": 300, "with_velocities": 290, "in_disc": 250}
+    summary = {"n_stars": counts, "n_published": 129148, "max_halo_probability": 0.01}
+    rows = plot_cut_flow._with_membership(make_flow(3), summary)
+    words = [text.get_text() for text in visible_texts(draw_cut_flow_figure(rows))]
+    assert {
+        "stars of the disc",
+        "P_halo < 0.01",
+        "250",
+        "50 removed",
+        "10 for missing values",
+        "paper: 129,148",
+    } <= set(words)
+
+
 def test_empty_cut_flow_is_an_error():
     with pytest.raises(DiscatlasError, match="no steps"):
         draw_cut_flow_figure({name: values[:0] for name, values in make_flow(2).items()})
@@ -297,7 +312,9 @@ def test_scripts_draw_the_same_bytes_every_time(tmp_path):
             **SUN,
             **common,
         )
-        plot_cut_flow.run(cut_flow=tmp_path / "flow.parquet", pdf=out / "flow.pdf", png=out / "flow.png", **common)
+        plot_cut_flow.run(
+            cut_flow=tmp_path / "flow.parquet", membership=None, pdf=out / "flow.pdf", png=out / "flow.png", **common
+        )
         plot_profile.run(
             profile=tmp_path / "profile.parquet",
             pdf=out / "profile.pdf",

@@ -15,7 +15,7 @@ def test_memberships_are_probabilities_and_counted(baseline):
         total = table["P_thin"] + table["P_thick"] + table["P_halo"]
         assert np.allclose(total[np.isfinite(total)], 1.0, atol=1e-12)
         assert np.array_equal(table["in_disc"], table["P_halo"] < 0.01)
-        assert read_json(folder / f"{sample}.json")["in_disc"] == table["in_disc"].sum()
+        assert read_json(folder / f"{sample}.json")["n_stars"]["in_disc"] == table["in_disc"].sum()
 
 
 def test_gradients_of_the_surveys_are_those_of_the_galaxy(baseline):

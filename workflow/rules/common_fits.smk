@@ -29,6 +29,11 @@ def membership_of(sample):
     return None
 
 
+def membership_summary(wildcards):
+    """Return the counts of the membership of a sample that has one, for its flow chart."""
+    return f"results/phase_space/membership/{wildcards.sample}.json" if membership_of(wildcards.sample) else []
+
+
 def of_membership(key):
     """Return a function that gives one config key of the sample's membership, for params."""
     return lambda wildcards: membership_of(wildcards.sample)[key]

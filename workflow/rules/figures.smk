@@ -1,6 +1,7 @@
 """Figures as PDF and PNG, drawn from tables alone.
 
-INPUTS   results/samples/cut_flow_{sample}.parquet, results/maps/{sample}/map_{map}.parquet
+INPUTS   results/samples/cut_flow_{sample}.parquet, results/phase_space/membership/{sample}.json
+         results/maps/{sample}/map_{map}.parquet
 OUTPUTS  results/figures/{sample}/cut_flow.pdf, map_{map}-{quantity}.pdf, profile_{map}-{quantity}.pdf, and .png
 """
 
@@ -9,6 +10,7 @@ rule plot_cut_flow:
     """The cut flow of a sample as a flow chart."""
     input:
         cut_flow="results/samples/cut_flow_{sample}.parquet",
+        membership=membership_summary,
     output:
         pdf="results/figures/{sample}/cut_flow.pdf",
         png=report(

@@ -47,6 +47,7 @@ rule estimate_membership:
         v_c_kms=of_membership("v_c_kms"),
         v_c_slope=of_membership("v_c_slope"),
         max_halo_probability=of_membership("max_halo_probability"),
+        n_published=lambda wildcards: membership_of(wildcards.sample)["n_published"].get(wildcards.sample),
         R0_kpc=lambda wildcards: solar_set(wildcards)["R0_kpc"],
         library=library("estimate_membership"),
     log:

@@ -30,13 +30,14 @@ def run(
     v_c_slope: float,
     R0_kpc: float,
     max_halo_probability: float,
+    n_published: int | None,
     threads: int,
 ) -> None:
     """Write the membership of each star, in the order of the phase-space table (contract ``membership``).
 
     `ellipsoids` is a set of `discatlas.membership.membership_probabilities` with its source, `frame` and the circular
     velocity are those of `star_velocities`. A star with P_halo of `max_halo_probability` or more, or without all three
-    velocities, is not in the disc. The JSON counts the stars of each kind.
+    velocities, is not in the disc. The JSON counts the stars of each kind; `n_published` is what a paper had in the disc.
 
     Raises
     ------
@@ -68,7 +69,7 @@ def run(
             likeliest = np.bincount(shares[:, known].argmax(axis=0), minlength=len(POPULATIONS))
             found = [known.size, known.sum(), *likeliest, (shares[0][known] > SURE).sum(), in_disc.sum()]
             counts = {key: counts[key] + int(n) for key, n in zip(counts, found, strict=True)}
-    write_json(summary, settings | {"n_stars": counts})
+    write_json(summary, settings | {"n_stars": counts, "n_published": n_published})
     log.info(f"{membership}: {counts['in_disc']:,} of {counts['read']:,} stars in the disc")
 
 
@@ -85,5 +86,6 @@ if __name__ == "__main__":
             v_c_slope=snakemake.params.v_c_slope,
             R0_kpc=snakemake.params.R0_kpc,
             max_halo_probability=snakemake.params.max_halo_probability,
+            n_published=snakemake.params.n_published,
             threads=snakemake.threads,
         )
