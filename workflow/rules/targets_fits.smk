@@ -33,6 +33,7 @@ FITS += [
     for kind, pairs in (("spiral_response", RESPONSES), ("spiral_scan", SCANS))
     for source, name in pairs
 ]
+FITS += [f"results/fits/{source}/spiral_response_{name}_gallery.parquet" for source, name in RESPONSES]
 TABLES += [
     f"results/fits/{sample}/{kind}_{name}.{suffix}"
     for kind, pairs in (("metallicity_gradient", made_for("metallicity_gradients")), ("spiral_scan", SCANS))

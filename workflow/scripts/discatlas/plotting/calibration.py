@@ -17,14 +17,16 @@ from numpy.typing import NDArray
 from discatlas.errors import DiscatlasError
 from discatlas.plotting.labels import SYMBOLS
 from discatlas.plotting.style import FONT_PT, TINY_PT, add_axes_mm, figure_style, new_figure
-from discatlas.plotting.wrapping import wrap
+from discatlas.plotting.wrapping import width_mm, wrap
 
 NOMINAL_PERCENT = 68.27
 LOW, HIGH = 52.0, 84.0  # of the drawn coverages [%]; values beyond stand at the edge as arrows
 TICKS = (55, 60, 65, 70, 75, 80)
+CONTINUED = " (cont.)"
 N_COLUMNS, MAX_LINES, LEAST_ROWS = 5, 62, 4
 _MARGIN, _COLUMN, _LABEL, _BAR = 5.0, 57.0, 24.0, 22.5  # [mm]: page margins; a column, its labels, its scale
-_PITCH, _TITLE, _SCALE, _NOTE = 2.6, 6.5, 4.0, 2.5  # [mm]: of rows; heights of title and of a scale; of notes
+_HINTED = 0.85  # small bold letters come out wider than their outlines on a screen
+_PITCH, _TITLE, _SCALE, _NOTE = 2.45, 6.5, 4.0, 2.5  # [mm]: of rows; heights of title and of a scale; of notes
 _ROW_PT, _NOTE_PT = TINY_PT, 6.0
 _PASS, _FAIL, _BAND, _MUTED = "#14397a", "#b5321f", "#f3f1ea", "0.4"
 # of a velocity field's coefficients and of curves; the rest is in `labels.SYMBOLS` or stands as it is
@@ -97,7 +99,7 @@ def break_columns(lines: Sequence[Line], max_lines: int) -> list[list[Line]]:
     for k, line in enumerate(lines):
         needed = _kept_together(lines[k:])
         if len(columns[-1]) + needed > max_lines:
-            columns.append([Line(n, f"{heads[n].text} (cont.)") for n in (1, 2) if n in heads and _goes_on(line, n)])
+            columns.append([Line(n, f"{heads[n].text}{CONTINUED}") for n in (1, 2) if n in heads and _goes_on(line, n)])
         heads = {n: head for n, head in heads.items() if _goes_on(line, n)} | ({line.level: line} if line.level else {})
         columns[-1].append(line)
     return columns
@@ -199,8 +201,15 @@ def _draw_column(
         if line.level:
             weight, indent = ("bold", 0.0) if line.level == 1 else ("normal", 1.2)
             style = {} if line.level == 1 else {"style": "italic"}
+            size = _ROW_PT + 0.5 * (line.level == 1)
             _write(
-                ax, left + indent, y, line.text, fontsize=_ROW_PT + 0.5 * (line.level == 1), fontweight=weight, **style
+                ax,
+                left + indent,
+                y,
+                _fitted(line.text, indent, size, weight),
+                fontsize=size,
+                fontweight=weight,
+                **style,
             )
             continue
         ax.add_patch(
@@ -210,6 +219,17 @@ def _draw_column(
         ax.plot([x, x], [y - _PITCH / 2, y + _PITCH / 2], color="0.55", linewidth=0.6, zorder=1)
         _write(ax, left + 2.4, y, line.text, fontsize=_ROW_PT)
         _draw_row(ax, {key: values[line.row] for key, values in rows.items()}, left, y, letters)
+
+
+def _fitted(text: str, indent: float, size: float, weight: str) -> str:
+    """Return a heading cut where the column ends; that it goes on is said all the same."""
+    limit, end = _HINTED * (_COLUMN - indent - 1.0), CONTINUED if text.endswith(CONTINUED) else ""
+    if width_mm(text, size, weight=weight) <= limit:
+        return text
+    body = text.removesuffix(CONTINUED)
+    while body and width_mm(f"{body}…{end}", size, weight=weight) > limit:
+        body = body[:-1].rstrip(" ,")
+    return f"{body}…{end}"
 
 
 def _draw_scale(ax: Axes, left: float, y: float) -> None:
