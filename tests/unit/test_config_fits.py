@@ -87,6 +87,23 @@ def test_a_published_map_needs_a_stated_error_to_be_fitted(config, schema):
     complete_config(config, schema)
 
 
+def test_defaults_reach_what_may_be_null(config, schema):
+    config["published_maps"]["poggio"] = PUBLISHED | {"quantity": "overdensity"}
+    config["metallicity_residuals"]["face_on"]["overdensity"] = {"source": "poggio"}
+    config["checks"]["spiral_mocks"]["between"]["recovery"] = {
+        "sample": "gaia_rvs", "smoothed": "response", "response": "between"
+    }  # fmt: skip
+    complete = complete_config(config, schema)
+    assert complete["metallicity_residuals"]["face_on"]["overdensity"]["name"] is None
+    assert complete["checks"]["spiral_mocks"]["between"]["recovery"]["tolerances"] == {}
+
+
+def test_a_comparison_needs_a_density_contrast(config, schema):
+    config["overdensity_comparisons"]["feh"]["overdensity"] = None
+    with pytest.raises(ConfigError, match=r"overdensity_comparisons\.feh\.overdensity: got null"):
+        complete_config(config, schema)
+
+
 def test_published_maps_alone_are_an_atlas():
     overlay = yaml.safe_load((ROOT / "config/published_maps.yaml").read_text(encoding="utf-8"))
     assert overlay["atlas"]["samples"] == []

@@ -133,6 +133,9 @@ def _check_comparisons(config: Config) -> Iterator[str]:
     for name, spec in config["overdensity_comparisons"].items():
         where = f"overdensity_comparisons.{name}"
         yield from known(f"{where}.residual", spec["residual"], residuals, "metallicity residual")
+        if spec["overdensity"] is None:
+            yield f"{where}.overdensity: got null, expected a density contrast: source, and its name for a sample"
+            continue
         yield from _check_overdensity(config, f"{where}.overdensity", spec["overdensity"])
         if spec["residual"] not in residuals:
             continue
