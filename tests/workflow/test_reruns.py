@@ -174,6 +174,10 @@ def test_library_edit(baseline, module):
     folder, options = baseline
     with edited(folder / "code/workflow/scripts/discatlas" / module, "\n# an edit\n"):
         assert planned(folder / "atlas", **options) == LIBRARY_EDITS[module]
+
+
+def test_nothing_is_left_to_do_after_the_edits(baseline):
+    folder, options = baseline
     assert planned(folder / "atlas", **options) == {}
 
 
