@@ -1,6 +1,7 @@
 """Config: defaults, both passes of checks, and the agreement of config, schema and README."""
 
 import pytest
+from config_edits import put
 from jsonschema import Draft202012Validator
 
 from discatlas.config import ConfigError, branch, complete_config, required_files, resolve
@@ -8,14 +9,6 @@ from discatlas.config_checks import catalogue_columns
 from discatlas.config_columns import phase_space_columns
 from discatlas.config_docs import options, renew
 from places import ROOT
-
-
-def put(config, path, value):
-    *parents, last = path.split("/")
-    for key in parents:
-        config = config[int(key) if isinstance(config, list) else key]
-    config[last] = value
-
 
 MILKY_WAY, BAR = "galaxies/milky_way", "bars/khalil2025"
 MODEL = "potentials/khalil2025/model"

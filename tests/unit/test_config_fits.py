@@ -2,17 +2,10 @@
 
 import pytest
 import yaml
+from config_edits import put
 
 from discatlas.config import ConfigError, complete_config
 from places import ROOT
-
-
-def put(config, path, value):
-    *parents, last = path.split("/")
-    for key in parents:
-        config = config[int(key) if isinstance(config, list) else key]
-    config[last] = value
-
 
 PUBLISHED = {
     "path": "v.npy",
