@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+from functools import lru_cache
 from pathlib import Path
 
 PACKAGE = "discatlas"
@@ -51,13 +52,22 @@ def library_modules(folder: Path, *files: Path) -> set[Path]:
 
 def imported_modules(file: Path) -> list[str]:
     """Return the dotted names that a Python file imports, with each name of ``from x import y`` also as ``x.y``."""
-    names: list[str] = []
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    return list(_names(file.read_text(encoding="utf-8"))[0])
+
+
+@lru_cache(maxsize=None)  # by content: most files are reached by most scripts
+def _names(text: str) -> tuple[tuple[str, ...], frozenset[str]]:
+    """Return the names that a Python text imports, and the contracts that it loads."""
+    modules: list[str] = []
+    contracts: set[str] = set()
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
+            modules += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return names
+            modules += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "load_contract":
+            contracts.update(str(name.value) for name in node.args[:1] if isinstance(name, ast.Constant))
+    return tuple(modules), frozenset(contracts)
 
 
 def _module_files(folder: Path, module: str) -> list[Path]:
@@ -71,9 +81,7 @@ def _module_files(folder: Path, module: str) -> list[Path]:
 
 def contract_names(files: set[Path], contracts: Path) -> set[str]:
     """Return the contracts named in ``load_contract("...")`` calls of `files`, with those that they extend."""
-    nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
-    calls = [node for node in nodes if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "load_contract"]
-    names = {str(call.args[0].value) for call in calls if call.args and isinstance(call.args[0], ast.Constant)}
+    names = {name for file in files for name in _names(file.read_text(encoding="utf-8"))[1]}
     for name in list(names):
         for line in (contracts / f"{name}.yaml").read_text(encoding="utf-8").splitlines():
             if line.startswith("extends:"):
