@@ -1,11 +1,13 @@
 """Run the real workflow in a folder of its own, as a user would, and see which rules run."""
 
+import fcntl
 import hashlib
 import json
 import os
 import re
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 from places import ROOT
@@ -55,6 +57,14 @@ def run(folder, *arguments, check=True, **options):
     if check and done.returncode:
         raise AssertionError(done.stdout[-6000:])
     return done
+
+
+@contextmanager
+def alone(folder):
+    """Hold a folder that the workers of pytest share, so that none edits what another runs."""
+    with (Path(folder) / "lock").open("w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def planned(folder, *arguments, **options):

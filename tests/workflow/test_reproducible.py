@@ -8,35 +8,41 @@ import time
 
 import pytest
 import yaml
-from harness import command, digests, environment, overlay, run
+from harness import alone, command, digests, environment, overlay, run
 
 
-@pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory):
+@pytest.fixture
+def undisturbed(baseline):
     """A run on two cores, never interrupted."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    run(folder, cores=2)
-    return folder
+    return baseline[0] / "atlas"
 
 
-@pytest.mark.parametrize("threads", [1, 3])
-def test_digests_do_not_depend_on_the_number_of_threads(undisturbed, tmp_path, threads):
-    """Tables, fits and checks; the figures are drawn from these by one thread."""
-    edit = overlay(tmp_path / "threads.yaml", f"threads: {threads}\n")
-    run(tmp_path / "run", "maps", "fits", "results/checks/atlas.json", overlays=[edit], cores=threads)
-    made, expected = digests(tmp_path / "run"), digests(undisturbed)
+@pytest.fixture(scope="module")
+def one_thread(tmp_path_factory):
+    """A run on one core: tables, fits and checks; the figures are drawn from these by one thread anyway."""
+    folder = tmp_path_factory.mktemp("one_thread")
+    edit = overlay(folder / "threads.yaml", "threads: 1\n")
+    run(folder / "run", "maps", "fits", "results/checks/atlas.json", overlays=[edit], cores=1)
+    return folder / "run"
+
+
+def test_digests_do_not_depend_on_the_number_of_threads(undisturbed, one_thread):
+    """One against two; three are those of the run that is killed."""
+    made, expected = digests(one_thread), digests(undisturbed)
     assert made == {
         name: digest for name, digest in expected.items() if not name.startswith(("figures/", "catalogues/visits/"))
     }
 
 
 def test_killed_at_random_and_run_again_gives_the_same_bytes(undisturbed, tmp_path):
+    """On three threads, where the run that is not disturbed has two."""
     seed = int.from_bytes(os.urandom(4), "little")
     rng = random.Random(seed)
     finished = 0
+    three = {"overlays": [overlay(tmp_path / "threads.yaml", "threads: 3\n")], "cores": 3}
     for attempt in range(2):
         process = subprocess.Popen(
-            command(tmp_path, "--rerun-incomplete"),
+            command(tmp_path, "--rerun-incomplete", **three),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -46,18 +52,18 @@ def test_killed_at_random_and_run_again_gives_the_same_bytes(undisturbed, tmp_pa
         finished += process.poll() is None
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        run(tmp_path, "--unlock")
+        run(tmp_path, "--unlock", **three)
     assert finished, "both runs were over before they could be killed"
     leftovers = [path for path in (tmp_path / "results").rglob("*.parquet") if not path.name.startswith(".")]
     for path in leftovers:  # whatever has its final name is whole
         assert path.read_bytes()[-4:] == b"PAR1", f"seed {seed}"
-    run(tmp_path, "--rerun-incomplete")
+    run(tmp_path, "--rerun-incomplete", **three)
     whole = {name: digest for name, digest in digests(tmp_path).items() if ".partial" not in name}
     assert whole == digests(undisturbed), f"seed {seed}"
 
 
-def test_the_record_of_the_run_holds_every_option_versions_and_commit(undisturbed):
-    record = yaml.safe_load((undisturbed / "results/run_config.yaml").read_text(encoding="utf-8"))
+def test_the_record_of_the_run_holds_every_option_versions_and_commit(one_thread):
+    record = yaml.safe_load((one_thread / "results/run_config.yaml").read_text(encoding="utf-8"))
     assert record["galaxies"]["milky_way"]["n_particles"] == 20000
     assert record["samples"]["tiny_file"]["correlations"] is False  # a default that the overlay does not mention
     assert record["discatlas"]["libraries"]["numba"]
@@ -70,12 +76,16 @@ def test_every_rule_left_its_log_and_benchmark(undisturbed):
     assert ran == {path.name for path in (undisturbed / "logs").iterdir()}
 
 
-def test_a_second_run_does_nothing(undisturbed):
-    assert "Nothing to be done" in run(undisturbed).stdout
+def test_a_second_run_does_nothing(baseline):
+    folder, options = baseline
+    with alone(folder):
+        assert "Nothing to be done" in run(folder / "atlas", **options).stdout
 
 
-def test_report_holds_every_figure(undisturbed):
-    run(undisturbed, "--report", "report.html")
+def test_report_holds_every_figure(baseline, undisturbed):
+    folder, options = baseline
+    with alone(folder):
+        run(undisturbed, "--report", "report.html", **options)
     text = (undisturbed / "report.html").read_text(encoding="utf-8")
     for figure in (undisturbed / "results/figures").rglob("*.png"):
         assert figure.name in text

@@ -4,8 +4,9 @@ import os
 from contextlib import contextmanager
 
 import pytest
-from harness import overlay, planned
+from harness import alone, overlay, planned
 
+LIBRARY = "code/workflow/scripts/discatlas"
 FIELD_PLOTS = {"plot_velocity_field": 1, "plot_rotation_curve": 1}
 FIT = {"fit_velocity_field": 1, "fit_rotation_curve": 1, "check_velocity_field": 1, "check_atlas": 1} | FIELD_PLOTS
 FIELD = {"bin_phase_space_cells": 1} | FIT  # of the analytic disc, which alone has one here
@@ -71,7 +72,12 @@ MAP_CHECKS = {"check_map_truth": 3, "check_gradient_truth": 2, "check_mean_field
 ALL_MAPS = {"bin_map": 10, "plot_map": 8, "plot_profile": 2, "tabulate_profile": 2} | MAP_CHECKS
 
 CONFIG_EDITS = {
-    "nothing": ("{}", {}),
+    # one plan for all of them: a set of edits runs nothing again only if none of them does
+    "nothing, defaults, an unused solar set, cores, downloads, calibration": (
+        "samples: {gaia_rvs: {errors: linear}}\nsun: {gravity2019: {R0_kpc: 8.3}}\nthreads: 1\n"
+        "downloads: {attempts: 2}\ncalibration: {n_intervals: 20}\n",
+        {},
+    ),
     "resolution": ("figures: {dpi: 61}", ALL_PLOTS),
     "arms": ("figures: {arms: false}", ARM_PLOTS),
     "one map": ("maps: {meridional: {min_stars: 7}}", {"bin_map": 1, "plot_map": 1}),
@@ -85,9 +91,7 @@ CONFIG_EDITS = {
     ),
     "one cut": ("samples: {tiny_file: {cuts: [{name: all, expression: is_known(pmra)}]}}", FROM_FILE_SAMPLE),
     "draws": ("samples: {tiny_file: {n_draws: 201}}", FROM_FILE),
-    "what is so by default": ("samples: {gaia_rvs: {errors: linear}}", {}),
     "solar set of one sample": ("sun: {zari2025: {R0_kpc: 8.21}}", FROM_FILE),
-    "solar set that no sample uses": ("sun: {gravity2019: {R0_kpc: 8.3}}", {}),
     "title": ("samples: {tiny_file: {title: another}}", {"plot_cut_flow": 1, "plot_map": 1}),
     "tolerance": ("checks: {truths: {gaia_rvs: {bias_tolerance: 0.21}}}", {"check_truth": 1, "check_atlas": 1}),
     "limit of a survey": ("surveys: {apogee: {h_limit_mag: 12.7}}", FROM_APOGEE | {"check_atlas": 1}),
@@ -107,10 +111,7 @@ CONFIG_EDITS = {
         "spiral_responses: {between: {degeneracy_points: 13}}",
         {"predict_spiral_response": 1, "plot_spiral_response": 1},
     ),
-    "cores of a job": ("threads: 1", {}),
     "fewer samples": ("atlas: {samples: [tiny_file]}", {"check_atlas": 1}),
-    "downloads, of which there are none": ("downloads: {attempts: 2}", {}),
-    "calibration, which nothing asked for": ("calibration: {n_intervals: 20}", {}),
 }
 
 
@@ -122,15 +123,18 @@ def test_config_edit(baseline, tmp_path, name):
 
 
 @contextmanager
-def edited(path, text):
-    """Append `text` to a file, and put content and times back afterwards."""
-    content, times = path.read_bytes(), path.stat()
-    path.write_bytes(content + text.encode())
-    try:
-        yield
-    finally:
-        path.write_bytes(content)
-        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+def edited(folder, text, *names):
+    """Append `text` to files of the baseline, and put contents and times back afterwards."""
+    with alone(folder):
+        before = {path: (path.read_bytes(), path.stat()) for path in (folder / name for name in names)}
+        try:
+            for path, (content, _) in before.items():
+                path.write_bytes(content + text.encode())
+            yield
+        finally:
+            for path, (content, times) in before.items():
+                path.write_bytes(content)
+                os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 EVERYTHING_CLEANED = (
@@ -164,16 +168,20 @@ LIBRARY_EDITS = {
         "plot_gradient_comparison": 1, "check_metallicity_gradient": 2, "check_atlas": 1,
     } | RESIDUALS,
     "spiral_fit/likelihood.py": SPIRAL_FITS | SPIRAL_PLOTS,
-    "downloads.py": {},
-    "config.py": {},
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("module", LIBRARY_EDITS)
 def test_library_edit(baseline, module):
     folder, options = baseline
-    with edited(folder / "code/workflow/scripts/discatlas" / module, "\n# an edit\n"):
+    with edited(folder, "\n# an edit\n", f"{LIBRARY}/{module}"):
         assert planned(folder / "atlas", **options) == LIBRARY_EDITS[module]
+
+
+def test_edits_that_reach_no_rule(baseline):
+    folder, options = baseline
+    with edited(folder, "\n# an edit\n", f"{LIBRARY}/downloads.py", f"{LIBRARY}/config.py"):
+        assert planned(folder / "atlas", **options) == {}
 
 
 def test_nothing_is_left_to_do_after_the_edits(baseline):
@@ -183,13 +191,13 @@ def test_nothing_is_left_to_do_after_the_edits(baseline):
 
 def test_contract_edit(baseline):
     folder, options = baseline
-    with edited(folder / "code/workflow/schemas/tables/cut_flow.yaml", "# an edit\n"):
+    with edited(folder, "# an edit\n", "code/workflow/schemas/tables/cut_flow.yaml"):
         assert planned(folder / "atlas", **options) == EVERYTHING_CLEANED
 
 
 def test_script_edit(baseline):
     folder, options = baseline
-    with edited(folder / "code/workflow/scripts/plot_profile.py", "\n# an edit\n"):
+    with edited(folder, "\n# an edit\n", "code/workflow/scripts/plot_profile.py"):
         assert planned(folder / "atlas", **options) == {"plot_profile": 2}
 
 
@@ -197,7 +205,7 @@ def test_input_file_edit_and_touch(baseline):
     folder, options = baseline
     path = folder / "data/messy.csv"
     last = path.read_text(encoding="utf-8").splitlines()[-1].replace("star", "another star")
-    with edited(path, last + "\n"):
+    with edited(folder, last + "\n", "data/messy.csv"):
         assert planned(folder / "atlas", **options) == {"clean_catalogue": 1} | FROM_FILE_SAMPLE
     path.touch()
     assert planned(folder / "atlas", **options) == {}

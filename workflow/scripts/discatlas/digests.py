@@ -2,7 +2,8 @@
 
 import ast
 import hashlib
-from functools import lru_cache
+import re
+from functools import cache
 from pathlib import Path
 
 PACKAGE = "discatlas"
@@ -42,32 +43,57 @@ def library_modules(folder: Path, *files: Path) -> set[Path]:
     reached: set[Path] = set()
     waiting = list(files)
     while waiting:
-        for module in imported_modules(waiting.pop()):
-            for path in _module_files(folder, module):
-                if path not in reached:
-                    reached.add(path)
-                    waiting.append(path)
+        for path in _imported_files(folder, _text(waiting.pop())):
+            if path not in reached:
+                reached.add(path)
+                waiting.append(path)
     return reached
 
 
 def imported_modules(file: Path) -> list[str]:
     """Return the dotted names that a Python file imports, with each name of ``from x import y`` also as ``x.y``."""
-    return list(_names(file.read_text(encoding="utf-8"))[0])
+    return list(_names(_text(file))[0])
 
 
-@lru_cache(maxsize=None)  # by content: most files are reached by most scripts
+def _text(file: Path) -> str:
+    stat = file.stat()
+    return _read(file, stat.st_mtime_ns, stat.st_size)
+
+
+@cache  # by time and size: most files are reached by most scripts
+def _read(file: Path, _time: int, _size: int) -> str:
+    return file.read_text(encoding="utf-8")
+
+
+@cache
+def _imported_files(folder: Path, text: str) -> tuple[Path, ...]:
+    return tuple(path for module in _names(text)[0] for path in _module_files(folder, module))
+
+
+@cache
 def _names(text: str) -> tuple[tuple[str, ...], frozenset[str]]:
     """Return the names that a Python text imports, and the contracts that it loads."""
     modules: list[str] = []
-    contracts: set[str] = set()
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Import):
-            modules += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            modules += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "load_contract":
-            contracts.update(str(name.value) for name in node.args[:1] if isinstance(name, ast.Constant))
-    return tuple(modules), frozenset(contracts)
+    waiting: list[ast.AST] = [ast.parse(text)]
+    while waiting:
+        for node in _statements(waiting.pop()):
+            if isinstance(node, ast.Import):
+                modules += [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+                modules += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            else:
+                waiting.append(node)
+    return tuple(modules), frozenset(re.findall(r"""\bload_contract\(\s*["'](\w+)["']""", text))
+
+
+def _statements(node: ast.AST) -> list[ast.AST]:
+    """Return the statements, handlers and cases directly inside a node: imports are nowhere else."""
+    return [
+        part
+        for name in ("body", "orelse", "finalbody", "handlers", "cases")
+        for part in getattr(node, name, ())
+        if isinstance(part, ast.AST)
+    ]
 
 
 def _module_files(folder: Path, module: str) -> list[Path]:
@@ -81,7 +107,7 @@ def _module_files(folder: Path, module: str) -> list[Path]:
 
 def contract_names(files: set[Path], contracts: Path) -> set[str]:
     """Return the contracts named in ``load_contract("...")`` calls of `files`, with those that they extend."""
-    names = {name for file in files for name in _names(file.read_text(encoding="utf-8"))[1]}
+    names = {name for file in files for name in _names(_text(file))[1]}
     for name in list(names):
         for line in (contracts / f"{name}.yaml").read_text(encoding="utf-8").splitlines():
             if line.startswith("extends:"):
