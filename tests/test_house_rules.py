@@ -18,7 +18,10 @@ VERBS = {
     "download",
     "clean",
     "convert",
+    "compute",
     "estimate",
+    "evaluate",
+    "export",
     "bin",
     "smooth",
     "fit",
@@ -63,15 +66,24 @@ def split_rules(text):
 
 
 SMK = sorted((ROOT / "workflow/rules").glob("*.smk"))
-RULES = {name: rule for path in SMK for name, rule in split_rules(path.read_text(encoding="utf-8")).items()}
+ALL_RULES = {path: split_rules(path.read_text(encoding="utf-8")) for path in SMK}
+TARGETS = {
+    name: rule for path, rules in ALL_RULES.items() if path.stem.startswith("targets") for name, rule in rules.items()
+}
+RULES = {name: rule for rules in ALL_RULES.values() for name, rule in rules.items() if name not in TARGETS}
 SCRIPT_FILES = sorted(SCRIPTS.glob("*.py"))
 PYTHON_FILES = sorted([*SCRIPTS.rglob("*.py"), *(ROOT / "tests").rglob("*.py")])
 
 
 def test_the_parser_of_this_test_sees_all_rules():
     declared = re.findall(r"^rule (\w+):", "\n".join(path.read_text(encoding="utf-8") for path in SMK), re.MULTILINE)
-    assert sorted(declared) == sorted(RULES)
+    assert sorted(declared) == sorted([*RULES, *TARGETS])
     assert len(RULES) >= 11
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_targets_only_ask(name):
+    assert set(TARGETS[name]) == {"docstring", "input"}
 
 
 @pytest.mark.parametrize("name", RULES)

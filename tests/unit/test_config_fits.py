@@ -114,7 +114,11 @@ def merge(base, top):
 
 @pytest.mark.parametrize(
     ("file", "samples"),
-    [("clusters", ["hunt2023", "hunt2023_young", "dias2021", "otto2026"]), ("published_maps", [])],
+    [
+        ("clusters", ["hunt2023", "hunt2023_young", "dias2021", "otto2026"]),
+        ("published_maps", []),
+        ("bar_and_spirals", []),
+    ],
 )
 def test_overlays_are_valid_on_top_of_the_default(config, schema, file, samples):
     merge(config, yaml.safe_load((ROOT / f"config/{file}.yaml").read_text(encoding="utf-8")))

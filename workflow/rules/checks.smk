@@ -97,3 +97,4 @@ rule check_atlas:
 include: "checks_simulation.smk"
 include: "checks_calibration.smk"
 include: "checks_fits.smk"
+include: "checks_models.smk"

@@ -25,7 +25,9 @@ from discatlas.gradients.pages import PAGES as GRADIENT_PAGES
 from discatlas.spiral_pages import RESPONSE_PAGES, SMOOTHED_PAGES
 from discatlas.velocity_field.pages import PAGES
 
-SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
+SCHEMA = yaml.load(
+    (ROOT / "workflow/schemas/config.schema.yaml").read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+)
 
 try:
     config = complete_config(config, SCHEMA)
@@ -130,11 +132,8 @@ wildcard_constraints:
     overdensity=one_of(config["overdensities"]),
     comparison=one_of(config["overdensity_comparisons"]),
     published=one_of(config["published_maps"]),
-    smoothed=one_of(config["smoothed_maps"]),
-    response=one_of(config["spiral_responses"]),
     source=one_of([*config["samples"], *config["published_maps"]]),
     mock=one_of(config["spiral_mocks"]),
-    reduction=one_of(config["spiral_reductions"]),
     quantity=r"[A-Za-z][A-Za-z0-9_]*",
 
 
@@ -145,3 +144,6 @@ onstart:
 include: "common_simulation.smk"
 include: "common_fits.smk"
 include: "common_sources.smk"
+include: "common_models.smk"
+include: "common_model_figures.smk"
+include: "common_model_fits.smk"

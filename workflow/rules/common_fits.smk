@@ -99,3 +99,9 @@ ARMS = str(ROOT / "resources/reid2019_arms.csv") if config["figures"]["arms"] el
 PUBLISHED_GRADIENTS = [
     str(ROOT / f"resources/{table}.csv") for table in ("hawkins2023_gradients", "published_gradients")
 ]
+
+
+wildcard_constraints:
+    smoothed=one_of(config["smoothed_maps"]),
+    response=one_of(config["spiral_responses"]),
+    reduction=one_of(config["spiral_reductions"]),

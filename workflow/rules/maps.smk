@@ -87,3 +87,4 @@ rule bin_phase_space_cells:
 
 
 include: "maps_smoothed.smk"
+include: "maps_models.smk"

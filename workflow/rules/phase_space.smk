@@ -61,3 +61,6 @@ rule estimate_membership:
         "../../envs/phase_space.yaml"
     script:
         "../scripts/estimate_membership.py"
+
+
+include: "phase_space_orbits.smk"

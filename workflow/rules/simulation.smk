@@ -115,3 +115,4 @@ rule simulate_visits:
 
 
 include: "simulation_spirals.smk"
+include: "simulation_barred.smk"

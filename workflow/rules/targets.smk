@@ -60,6 +60,7 @@ FIGURES += [
 
 
 include: "targets_fits.smk"
+include: "targets_models.smk"
 
 
 CHECKS = [
@@ -75,4 +76,8 @@ CHECKS = [
         ("azimuthal_variations", "azimuthal_variation"),
     )
     for check in checks_of(kind)
+] + [
+    f"results/checks/backward_model_{check}.json"
+    for check, spec in config["checks"]["backward_models"].items()
+    if spec["model"] in MODELS
 ]

@@ -121,9 +121,14 @@ def required_files(config: Config) -> None:
             raise ConfigError(
                 f"config: catalogues.{name}.path: no file {path} ({citation}); put it there, or point data_folder or path at it"
             )
-    for name, spec in config["published_maps"].items():
+    published = {
+        f"{section}.{name}": spec
+        for section in ("published_maps", "published_histograms")
+        for name, spec in config[section].items()
+    }
+    for name, spec in published.items():
         for key in ("path", "x_kpc", "y_kpc"):
-            if isinstance(spec[key], str) and not (path := Path(config["data_folder"]) / spec[key]).exists():
+            if isinstance(spec.get(key), str) and not (path := Path(config["data_folder"]) / spec[key]).exists():
                 raise ConfigError(
-                    f"config: published_maps.{name}.{key}: no file {path} ({spec['citation']}); put it there, or point data_folder or {key} at it"
+                    f"config: {name}.{key}: no file {path} ({spec['citation']}); put it there, or point data_folder or {key} at it"
                 )

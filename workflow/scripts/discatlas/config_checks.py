@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from discatlas.config_checks_fits import FIT_CHECKS
+from discatlas.config_checks_models import MODEL_CHECKS
 from discatlas.config_columns import check_expression, known, phase_space_columns
 from discatlas.contracts import error_column, load_contract
 from discatlas.distances import required_columns
@@ -45,7 +46,7 @@ def _check_names(config: Config) -> Iterator[str]:
             yield from known(f"velocity_fields.{name}.samples", sample, config["samples"], "sample")
     for kind, checks in config["checks"].items():
         for name, check in checks.items():
-            if kind == "spiral_mocks":  # of no sample
+            if kind in ("spiral_mocks", "backward_models", "barred_mocks"):  # of no sample
                 continue
             yield from known(f"checks.{kind}.{name}.sample", check["sample"], config["samples"], "sample")
 
@@ -254,5 +255,6 @@ CROSS_CHECKS: tuple[Callable[[Config], Iterator[str]], ...] = (
     _check_maps,
     _check_fields,
     *FIT_CHECKS,
+    *MODEL_CHECKS,
     _check_checks,
 )
