@@ -220,7 +220,7 @@ def _hermite_root(f_low: float, rate_low: float, f_high: float, rate_high: float
 
 
 @numba.njit(**INLINE)
-def _set_sides(sides: NDArray, state: tuple, limits: Array) -> None:
+def set_sides(sides: NDArray, state: tuple, limits: Array) -> None:
     """Note which modes act, and last whether the particle is above the plane."""
     R = np.sqrt(state[0] * state[0] + state[1] * state[1])
     for k in range(limits.shape[0]):
@@ -302,16 +302,16 @@ def _parts(state: tuple, a: Vector, h: float, radians: float) -> float:
 
 
 @numba.njit(**KERNEL)
-def _follow(position: Array, velocity: Array, t: float, h: float, n_steps: int, radians: float, tables: tuple) -> None:
+def follow(position: Array, velocity: Array, t: float, h: float, n_steps: int, radians: float, tables: tuple) -> None:
     """Integrate one particle in place over n_steps of length h from time t, with parts that end on what is crossed."""
     limits, Omega, in_space = tables[8], tables[9], tables[2].shape[0] > 2
     rotation, turns = np.empty((4, Omega.size), np.complex128), np.empty((3, Omega.size), np.complex128)
     state = (position[0], position[1], position[2], velocity[0], velocity[1], velocity[2])
     sides = np.empty(limits.shape[0] + 1, np.bool_)
     none = (0.0, 0.0, 0.0)
-    _set_sides(sides, state, limits)
+    set_sides(sides, state, limits)
     rotation[0] = np.exp(-1j * Omega * t)
-    turned = 0.0  # the step of which `turns` are the rotations
+    turned = np.nan  # the step of which `turns` are the rotations
     for step in range(n_steps):
         now, left, n_events, is_whole = t + step * h, h, 0, False
         while not is_whole:
@@ -343,7 +343,7 @@ def follow_all(
     for i in numba.prange(position.shape[0]):
         if n_steps[i] > 0:
             h = (end - start[i]) / n_steps[i]
-            _follow(position[i], velocity[i], start[i], h, n_steps[i], radians, tables)
+            follow(position[i], velocity[i], start[i], h, n_steps[i], radians, tables)
 
 
 @numba.njit(parallel=True, **KERNEL)
@@ -355,7 +355,7 @@ def total_energies(position: Array, velocity: Array, t: float, tables: tuple) ->
         rotation = np.exp(-1j * Omega * t)
         x, v = position[i], velocity[i]
         sides = np.empty(limits.shape[0] + 1, np.bool_)
-        _set_sides(sides, (x[0], x[1], x[2], v[0], v[1], v[2]), limits)
+        set_sides(sides, (x[0], x[1], x[2], v[0], v[1], v[2]), limits)
         potential, _, _, _ = acceleration(x[0], x[1], x[2], t, rotation, sides, tables)
         energy[i] = potential + 0.5 * (v[0] * v[0] + v[1] * v[1] + v[2] * v[2])
     return energy
