@@ -1,0 +1,3 @@
+"""Names of the pages of the figures of fitted spiral modes."""
+
+MODES_PAGES = ("convergence", "maps", "parameters")
