@@ -63,3 +63,29 @@ rule check_barred_mock:
         "../../envs/fits.yaml"
     script:
         "../scripts/check_barred_mock.py"
+
+
+rule check_spiral_posterior:
+    """How often the intervals of a posterior contain the truth of particles integrated forward."""
+    input:
+        plane=lambda wildcards: plane_table_of(of_check("spiral_posteriors", "model")(wildcards)),
+    output:
+        result="results/checks/spiral_posterior_{check}.json",
+        intervals="results/checks/spiral_posterior_{check}.parquet",
+    params:
+        model=lambda wildcards: model_entries(of_check("spiral_posteriors", "model")(wildcards)),
+        settings=settings_of_coverage,
+        R0_kpc=lambda wildcards: radius_of_model(of_check("spiral_posteriors", "model")(wildcards)),
+        seed=config["seed"],
+        library=library("check_spiral_posterior"),
+    log:
+        "logs/check_spiral_posterior/{check}.log",
+    benchmark:
+        "benchmarks/check_spiral_posterior/{check}.tsv"
+    threads: config["threads"]
+    resources:
+        mem_mb=3000,
+    conda:
+        "../../envs/fits.yaml"
+    script:
+        "../scripts/check_spiral_posterior.py"

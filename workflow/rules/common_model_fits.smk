@@ -86,6 +86,12 @@ def settings_of_posterior(wildcards):
     return {key: value for key, value in entry.items() if key not in ("sources", "fit", "n_parts", "references")}
 
 
+def settings_of_coverage(wildcards):
+    """Return what a study of coverage is made with, but for its model."""
+    entry = config["checks"]["spiral_posteriors"][wildcards.check]
+    return {key: value for key, value in entry.items() if key != "model"}
+
+
 def parts_of_design(wildcards):
     """Return the parts of the first design of a posterior."""
     stem = f"results/fits/{wildcards.source}/spiral_models_{wildcards.posterior}_"

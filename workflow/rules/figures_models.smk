@@ -24,7 +24,7 @@ rule plot_velocity_plane:
         names=lambda wildcards: titles_of_models(of_plane("models")(wildcards)),
         data_name=lambda wildcards: title_of_data(of_plane("data")(wildcards)),
         v_sun_kms=sun_of_plane,
-        title=lambda wildcards: wildcards.plane,
+        title=lambda wildcards: wildcards.plane.replace("_", " "),
         dpi=config["figures"]["dpi"],
         library=library("plot_velocity_plane"),
     log:
@@ -94,7 +94,7 @@ rule plot_disc_map:
         sources=lambda wildcards: [title_of(source) for source in sources_of_map(wildcards.disc_map)],
         R0_kpc=lambda wildcards: sun_of_map(wildcards.disc_map)["R0_kpc"],
         z_sun_kpc=lambda wildcards: sun_of_map(wildcards.disc_map)["z_sun_kpc"],
-        title=lambda wildcards: wildcards.disc_map,
+        title=lambda wildcards: f"Map of the disc: {wildcards.disc_map}",
         objects=lambda wildcards: objects_of_map(wildcards.disc_map),
         percentile=config["figures"]["colour_percentile"],
         dpi=config["figures"]["dpi"],
@@ -130,7 +130,7 @@ rule plot_angular_momentum_plane:
         samples=lambda wildcards: [
             title_of(sample) for sample in of_momentum("samples")(wildcards) if sample in SAMPLES
         ],
-        title=lambda wildcards: wildcards.momentum,
+        title=lambda wildcards: f"Azimuth and angular momentum: {wildcards.momentum}",
         objects="stars",
         percentile=config["figures"]["colour_percentile"],
         dpi=config["figures"]["dpi"],

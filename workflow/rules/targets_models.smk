@@ -98,6 +98,7 @@ MOCKS += [
         f"results/figures/galaxies/barred_mock_{check}.png",
     )
 ]
+MOCKS += [f"results/checks/spiral_posterior_{check}.json" for check in config["checks"]["spiral_posteriors"]]
 
 
 rule models:

@@ -46,7 +46,7 @@ def _check_names(config: Config) -> Iterator[str]:
             yield from known(f"velocity_fields.{name}.samples", sample, config["samples"], "sample")
     for kind, checks in config["checks"].items():
         for name, check in checks.items():
-            if kind in ("spiral_mocks", "backward_models", "barred_mocks"):  # of no sample
+            if kind in ("spiral_mocks", "backward_models", "barred_mocks", "spiral_posteriors"):  # of no sample
                 continue
             yield from known(f"checks.{kind}.{name}.sample", check["sample"], config["samples"], "sample")
 

@@ -59,8 +59,9 @@ def _check_users(config: Config) -> Iterator[str]:
     for section in ("orbits", "solar_orbits", "traces", "barred_mocks", "bar_strips", "spiral_mode_fits"):
         for name, spec in config[section].items():
             yield from known(f"{section}.{name}.model", spec["model"], models, "barred model")
-    for name, check in config["checks"]["backward_models"].items():
-        yield from known(f"checks.backward_models.{name}.model", check["model"], models, "barred model")
+    for kind in ("backward_models", "spiral_posteriors"):
+        for name, check in config["checks"][kind].items():
+            yield from known(f"checks.{kind}.{name}.model", check["model"], models, "barred model")
     for name, check in config["checks"]["barred_mocks"].items():
         yield from known(f"checks.barred_mocks.{name}.mock", check["mock"], config["barred_mocks"], "barred mock")
 
