@@ -18,7 +18,9 @@ def _check_models(config: Config) -> Iterator[str]:
             given = [*parts, *(["spirals"] if spec["spirals"] else [])]
             if given:
                 yield f"{where}.{given[0]}: got {spec[given[0]]!r}, expected null: the model is that of fit {spec['fit']['name']!r}"
-            yield from known(f"{where}.fit.name", spec["fit"]["name"], config["spiral_mode_fits"], "fit of spiral modes")
+            yield from known(
+                f"{where}.fit.name", spec["fit"]["name"], config["spiral_mode_fits"], "fit of spiral modes"
+            )
             fit = config["spiral_mode_fits"].get(spec["fit"]["name"], {"sources": [spec["fit"]["source"]]})
             if spec["fit"]["source"] not in fit["sources"]:
                 yield f"{where}.fit.source: {spec['fit']['name']!r} is not fitted to {spec['fit']['source']!r}"
@@ -28,7 +30,9 @@ def _check_models(config: Config) -> Iterator[str]:
             if spec[key] is None:
                 yield f"{where}.{key}: got null, expected a name from {PARTS[key]}, or a fit"
         for key, value in parts.items():
-            yield from known(f"{where}.{key}", value, config[PARTS[key]], PARTS[key].replace("_", " ").removesuffix("s"))
+            yield from known(
+                f"{where}.{key}", value, config[PARTS[key]], PARTS[key].replace("_", " ").removesuffix("s")
+            )
         for spiral in spec["spirals"]:
             yield from known(f"{where}.spirals", spiral, config["spirals"], "spiral")
 
@@ -83,7 +87,9 @@ def _check_data(config: Config) -> Iterator[str]:
         if not spec["models"]:
             yield f"disc_maps.{name}.models: got [], expected at least one barred model"
     for name, spec in config["bar_strips"].items():
-        yield from known(f"bar_strips.{name}.velocity_plane", spec["velocity_plane"], config["velocity_planes"], "plane")
+        yield from known(
+            f"bar_strips.{name}.velocity_plane", spec["velocity_plane"], config["velocity_planes"], "plane"
+        )
         for source in spec["sources"]:
             yield from known(f"bar_strips.{name}.sources", source, samples | histograms, "sample or histogram")
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discatlas.dynamics.hermite import INLINE, KERNEL, basis
-from discatlas.dynamics.orbit_kernel import follow, set_sides, acceleration
+from discatlas.dynamics.orbit_kernel import acceleration, follow, set_sides
 from discatlas.dynamics.orbits import ForceTables
 
 Array = NDArray[np.float64]
