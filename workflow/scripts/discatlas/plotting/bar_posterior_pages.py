@@ -155,7 +155,7 @@ def draw_variants_page(summary: Mapping[str, Any], references: Mapping[str, floa
         name: part["parameters"] for name, part in summary["variants"].items()
     }
     n_columns, gap = 2, 7.0
-    names_mm = 27.0
+    names_mm = 31.0
     width = (PAGE_MM - names_mm - _RIGHT - (n_columns - 1) * gap) / n_columns
     height, n_rows = 4.5 * len(rows) + 3.0, -(-len(names) // n_columns)
     figure = new_figure(PAGE_MM, head.height + n_rows * (height + _BELOW + 1.5) + 2.0)
