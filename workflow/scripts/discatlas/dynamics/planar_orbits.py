@@ -194,11 +194,11 @@ def end_states(tables: PlanarTables, duration_kpc_kms: float, state: Array, accu
     DiscatlasError
         For an unknown accuracy.
     """
-    if accuracy == "fast":
-        return _fast(tables, duration_kpc_kms, state)
+    if accuracy in ("fast", "fast_gpu"):
+        return _fast(tables, duration_kpc_kms, state, on_gpu=accuracy == "fast_gpu")
     if accuracy != "reference" and not (isinstance(accuracy, int) and accuracy > 0):
         raise DiscatlasError(
-            f"backward integration: accuracy {accuracy!r}; expected fast, reference or a number of steps above 0"
+            f"backward integration: accuracy {accuracy!r}; expected fast, fast_gpu, reference or a number of steps above 0"
         )
     x, y, u, v = state
     zero = np.zeros_like(x)
@@ -208,7 +208,7 @@ def end_states(tables: PlanarTables, duration_kpc_kms: float, state: Array, accu
     return np.stack([-place[:, 0], place[:, 1], -velocity[:, 0], velocity[:, 1]])
 
 
-def _fast(tables: PlanarTables, duration: float, state: Array) -> Array:
+def _fast(tables: PlanarTables, duration: float, state: Array, *, on_gpu: bool) -> Array:
     """Integrate each orbit on the time grid that its pericentre asks for, and again on a finer one if it came nearer to the centre."""
     steps, first, rotations = tables.time_grids(duration)
     start = np.concatenate([state, np.hypot(state[0], state[1])[None]])
@@ -216,14 +216,27 @@ def _fast(tables: PlanarTables, duration: float, state: Array) -> Array:
     left = np.arange(state.shape[1])
     grid = _grid_of(tables.plane, steps, duration, _pericentres(tables.plane, state))
     while left.size:
-        members, grids = _blocks(left, grid[left])
         end[:, left] = start[:, left]
-        follow_blocks(end, members, steps[grids], first[grids], -duration, rotations, tables.arrays())
+        if on_gpu:
+            end[:, left] = _follow_on_gpu(
+                start[:, left], steps[grid[left]], first[grid[left]], -duration, rotations, tables
+            )
+        else:
+            members, grids = _blocks(left, grid[left])
+            follow_blocks(end, members, steps[grids], first[grids], -duration, rotations, tables.arrays())
         wanted = _grid_of(tables.plane, steps, duration, end[4, left])
         is_short = steps[wanted] > SLACK * steps[grid[left]]
         left, wanted = left[is_short], wanted[is_short]
         grid[left] = wanted
     return end[:4]
+
+
+def _follow_on_gpu(
+    state: Array, steps: NDArray[np.int64], first: NDArray[np.int64], T: float, rotations: Array, tables: PlanarTables
+) -> Array:
+    from discatlas.dynamics import planar_gpu  # needs numba.cuda, which only this setting does
+
+    return planar_gpu.follow(state, steps, first, T, rotations, tables.arrays())
 
 
 def _blocks(orbits: NDArray[np.int64], grid: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
