@@ -186,7 +186,7 @@ def test_the_fit_writes_what_it_found(tmp_path, strip_counts):
     assert summary["integration_Myr"] == pytest.approx(977.792 * summary["integration_kpc_kms"], rel=1e-5)
     assert scan["objective"].size == 7 * 3
     assert scan["objective"].min() == pytest.approx(summary["least_objective"]["objective"])
-    np.testing.assert_allclose(scan["integration_kpc_kms"], scan["turns"] * 2 * np.pi / scan["Omega_kms_kpc"])
+    np.testing.assert_allclose(scan["integration_Gyr"], 0.9777922 * scan["turns"] * 2 * np.pi / scan["Omega_kms_kpc"])
     np.testing.assert_array_equal(profile["n_stars"], strip_counts.sum(axis=0))
     for name in ("share", "share_best", "share_reference", "share_equilibrium"):
         assert profile[name].sum() == pytest.approx(1.0, abs=1e-12)

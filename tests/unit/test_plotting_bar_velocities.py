@@ -143,7 +143,7 @@ def test_models_on_different_grids_are_refused():
 def made_strip(reference=55.0):
     v_phi, speeds, turns = np.arange(91.0, 330.0, 2.0), np.arange(33.0, 41.1, 0.5), np.arange(2.4, 4.01, 0.2)
     Omega, turn = grid_of(speeds, turns)
-    scan = {"Omega_kms_kpc": Omega, "turns": turn, "integration_kpc_kms": turn * 2 * np.pi / Omega}
+    scan = {"Omega_kms_kpc": Omega, "turns": turn, "integration_Gyr": 0.9778 * turn * 2 * np.pi / Omega}
     scan |= {"objective": 1e-3 + 1e-4 * (Omega - 37) ** 2 + 1e-3 * (turn - 3.2) ** 2, "deviance": Omega}
     share = np.exp(-0.5 * ((v_phi - 220) / 30) ** 2)
     share /= share.sum()

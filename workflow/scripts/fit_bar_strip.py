@@ -12,6 +12,7 @@ from discatlas.bar_spirals import bar_strip
 from discatlas.bar_spirals.bar_strip import Optimum, Scan, Strip
 from discatlas.bar_spirals.velocity_histogram import read_grid
 from discatlas.bar_spirals.velocity_plane import equilibrium_plane
+from discatlas.constants import GYR_PER_KPC_KMS
 from discatlas.contracts import load_contract
 from discatlas.dynamics.axisymmetric import PlaneProfile
 from discatlas.dynamics.backward import BarredModel
@@ -22,7 +23,6 @@ from discatlas.streams import stream_generator
 from discatlas.tables import read_columns, read_provenance, write_table
 
 log = logging.getLogger(__name__)
-MYR = 977.792221  # in 1 kpc/(km/s)
 CONFIG_KEYS = (
     "v_R_kms",
     "width_kms",
@@ -100,7 +100,7 @@ def _scan_columns(scan: Scan, data: _Data) -> dict[str, np.ndarray]:
     return {
         "Omega_kms_kpc": Omega,
         "turns": turns,
-        "integration_kpc_kms": turns * 2 * np.pi / Omega,
+        "integration_Gyr": GYR_PER_KPC_KMS * turns * 2 * np.pi / Omega,
         "objective": bar_strip.objectives(scan, data.strip, data.n_stars).ravel(),
         "deviance": bar_strip.deviances(scan, data.n_stars).ravel(),
     }
@@ -118,7 +118,7 @@ def _record(scanned: Mapping[str, np.ndarray], best: Optimum, draws: np.ndarray)
         "Omega_kms_kpc": best.Omega_kms_kpc,
         "turns": best.turns,
         "integration_kpc_kms": life,
-        "integration_Myr": life * MYR,
+        "integration_Myr": 1e3 * GYR_PER_KPC_KMS * life,
         "is_at_edge": best.is_at_edge,
         "bootstrap": {"Omega_kms_kpc": _interval(draws[:, 0]), "turns": _interval(draws[:, 1])},
     }
