@@ -30,7 +30,7 @@ from discatlas.dynamics.distribution import DistributionFunction
 from discatlas.dynamics.velocity_grid import VelocityGrid
 from discatlas.errors import DiscatlasError
 from discatlas.tables import read_columns, read_provenance, write_table
-from places import ROOT
+from places import REAL_DATA
 
 R0 = 8.275
 DISTRIBUTION = {
@@ -40,7 +40,7 @@ DISTRIBUTION = {
     "components": [{"sigma_R_kms": 30.0, "weight": 1.0}, {"sigma_R_kms": 55.0, "weight": 0.05}],
 }
 GRID = {"v_R_kms": [-79, 79, 2], "v_phi_kms": [110, 330, 4]}
-HISTOGRAM = ROOT.parent / "shared/data/gaia_rvs_disc_maps/solar_velocity_histogram.npy"
+HISTOGRAM = REAL_DATA / "gaia_rvs_disc_maps/solar_velocity_histogram.npy"
 
 
 @pytest.fixture(scope="module")

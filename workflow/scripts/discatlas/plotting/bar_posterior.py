@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import corner
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.contour import ContourSet
@@ -24,6 +23,7 @@ from discatlas.plotting.bar_posterior_pages import (
     parameter_label,
 )
 from discatlas.plotting.cells import DECORATION
+from discatlas.plotting.corner_panels import Frame, draw_panels
 from discatlas.plotting.labels import COUNT
 from discatlas.plotting.panels import Head
 from discatlas.plotting.plane import PlaneGrid, PlanePanel, draw_plane_page, draw_sky_marks, shared_norm
@@ -42,7 +42,6 @@ from discatlas.plotting.style import (
 Columns = Mapping[str, NDArray]
 PULL_LABEL = "residual / predictive standard deviation"
 DIMENSIONLESS = (PULL_LABEL, *LABELS_WITHOUT_UNIT)
-LEVELS = (0.393, 0.865)  # one and two sigma of a Gaussian in two dimensions
 _LEFT, _RIGHT, _BELOW, _GAP = 15.0, 5.0, 13.0, 1.2  # [mm]
 _INNER = 0.36  # how far from the middle of a panel its numbers may be, in its width
 _COLOUR, _REFERENCE, _FIT = "#14397a", "#0b6b3a", "#b5321f"
@@ -159,31 +158,9 @@ def _draw_corner_page(fit: PosteriorFit) -> Figure:
     side, top = PAGE_MM - _LEFT - _RIGHT, head.height + 5.0
     figure = new_figure(PAGE_MM, top + side + _BELOW)
     head.write(figure)
-    corner.corner(
-        np.stack(list(draws.values()), axis=1),
-        fig=figure,
-        bins=20,
-        color=_COLOUR,
-        levels=LEVELS,
-        smooth=None,
-        plot_datapoints=False,
-        max_n_ticks=3,
-        quiet=True,
-        hist_kwargs={"linewidth": 0.8},
-        contour_kwargs={"linewidths": 0.6},
-        range=[_range(values) for values in draws.values()],
-    )
-    height, panel = figure.get_figheight() * 25.4, (side - (len(draws) - 1) * _GAP) / len(draws)
-    edges = {"left": _LEFT / PAGE_MM, "right": 1 - _RIGHT / PAGE_MM, "bottom": _BELOW / height, "top": 1 - top / height}
-    figure.subplots_adjust(wspace=_GAP / panel, hspace=_GAP / panel, **edges)
+    panel = draw_panels(figure, draws, Frame(_LEFT, _RIGHT, top, _BELOW, _GAP), _COLOUR, 3, (0.8, 0.6))
     _finish(figure, draws, fit, panel)
     return figure
-
-
-def _range(values: NDArray[np.float64]) -> tuple[float, float]:
-    low, high = np.percentile(values, [0.3, 99.7])
-    margin = 0.06 * (high - low) or 0.5
-    return float(low - margin), float(high + margin)
 
 
 def _finish(figure: Figure, draws: Mapping[str, NDArray], fit: PosteriorFit, side_mm: float) -> None:

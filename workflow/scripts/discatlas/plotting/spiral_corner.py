@@ -1,6 +1,5 @@
 """The posterior of a spiral fit: marginal distributions of each parameter and of each pair (package corner)."""
 
-import corner
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.contour import ContourSet
@@ -10,12 +9,12 @@ from numpy.typing import NDArray
 
 from discatlas.errors import DiscatlasError, nearest
 from discatlas.plotting.cells import DECORATION
+from discatlas.plotting.corner_panels import Frame, draw_panels
 from discatlas.plotting.labels import COUNT
 from discatlas.plotting.spiral_context import Columns, Context, Tables
 from discatlas.plotting.spiral_labels import PARAMETERS, rounded, unwrap_deg
 from discatlas.plotting.style import PAGE_MM, SMALL_PT, TINY_PT, figure_style, new_figure
 
-LEVELS = (0.393, 0.865)  # one and two sigma of a Gaussian in two dimensions
 _LEFT, _RIGHT, _BELOW, _GAP = 16.0, 6.0, 14.0, 1.5  # [mm]
 _COLOUR, _REFERENCE, _BEST = "#14397a", "#0b6b3a", "#b5321f"
 
@@ -55,31 +54,9 @@ def draw_corner_page(tables: Tables, context: Context) -> Figure:
     top = head.height + 5.0
     figure = new_figure(PAGE_MM, top + side + _BELOW)
     head.write(figure)
-    corner.corner(
-        np.stack(list(draws.values()), axis=1),
-        fig=figure,
-        bins=20,
-        color=_COLOUR,
-        levels=LEVELS,
-        plot_datapoints=False,
-        max_n_ticks=4,
-        quiet=True,
-        hist_kwargs={"linewidth": 0.9},
-        contour_kwargs={"linewidths": 0.7},
-        range=[_range(values) for values in draws.values()],
-    )
-    height = figure.get_figheight() * 25.4
-    panel = (side - (len(draws) - 1) * _GAP) / len(draws)
-    edges = {"left": _LEFT / PAGE_MM, "right": 1 - _RIGHT / PAGE_MM, "bottom": _BELOW / height, "top": 1 - top / height}
-    figure.subplots_adjust(wspace=_GAP / panel, hspace=_GAP / panel, **edges)
+    panel = draw_panels(figure, draws, Frame(_LEFT, _RIGHT, top, _BELOW, _GAP), _COLOUR, 4, (0.9, 0.7))
     _finish(figure, draws, context, panel)
     return figure
-
-
-def _range(values: NDArray[np.float64]) -> tuple[float, float]:
-    low, high = np.percentile(values, [0.3, 99.7])
-    margin = 0.06 * (high - low) or 0.5
-    return float(low - margin), float(high + margin)
 
 
 def _finish(figure: Figure, draws: dict[str, NDArray[np.float64]], context: Context, side_mm: float) -> None:
