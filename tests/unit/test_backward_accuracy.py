@@ -179,7 +179,7 @@ def test_bad_input():
     with pytest.raises(DiscatlasError, match=r"1 of 2 places lie outside the potential's table, 0.01 to 40 kpc"):
         v_R_medians(made, [8.0, 50.0], 0.0, COARSE_GRID)
     for accuracy in ("fastest", 0, 1.5):
-        with pytest.raises(DiscatlasError, match="expected fast, reference or a number of steps above 0"):
+        with pytest.raises(DiscatlasError, match="expected fast, fast_gpu, reference or a number of steps above 0"):
             v_R_medians(made, 8.0, 0.0, COARSE_GRID, accuracy)
     with pytest.raises(DiscatlasError, match=r"mode m = 2: acts from 50 to 60 kpc, outside the potential's table"):
         v_R_medians(model(Perturbation.from_config(None, [arm(2, 9.0, 1.0, [50, 60], 15.0)])), 8.0, 0.0, COARSE_GRID)

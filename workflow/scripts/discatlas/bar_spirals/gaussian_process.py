@@ -104,7 +104,7 @@ def negative_ln_likelihood(logs: Array, features: Features, x: Array, z: Array) 
     return float(value), -0.5 * gradient / n
 
 
-@numba.njit(cache=True, error_model="numpy", fastmath={"contract"})
+@numba.njit(cache=True, error_model="numpy")
 def _predict(
     smooth: tuple[Array, Array, NDArray[np.int64]],
     linear: tuple[Array, Array, NDArray[np.int64]],

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from discatlas.errors import DiscatlasError
 
 Array = NDArray[np.float64]
-KERNEL = {"cache": True, "error_model": "numpy", "fastmath": {"contract"}, "boundscheck": False}
+KERNEL = {"cache": True, "error_model": "numpy", "boundscheck": False}
 INLINE = {**KERNEL, "forceinline": True}  # LLVM's inlining: passing the tables by value would cost more than a force
 
 

@@ -19,7 +19,7 @@ STAGES = 4  # of Nystroem's method of fifth order (Hairer, Norsett & Wanner 1993
 TIMES = np.array([0.0, 1 / 5, 2 / 3, 1.0])
 PLACES = np.array([[0.0, 0.0, 0.0], [1 / 50, 0.0, 0.0], [-1 / 27, 7 / 27, 0.0], [3 / 10, -2 / 35, 9 / 35]])
 GAUSS = np.array([0.5 - 0.5 / np.sqrt(3.0), 0.5 + 0.5 / np.sqrt(3.0)])
-VECTOR = {**KERNEL, "fastmath": {"contract", "nnan", "ninf", "nsz", "arcp", "reassoc"}}
+VECTOR = {**KERNEL, "fastmath": {"nnan", "ninf", "nsz"}}
 
 
 @numba.njit(forceinline=True, **VECTOR)
