@@ -24,10 +24,13 @@ def set_environment(root: Path, threads: int, kernels: str) -> None:
 
 
 def use_threads(threads: int) -> None:
-    """Let compiled kernels and Arrow use at most `threads` threads (Snakemake sets the limits of BLAS and OpenMP)."""
+    """Let compiled kernels and Arrow use at most `threads` threads, and BLAS one: its last digits depend on their number."""
     import numba
     import pyarrow as pa
+    import threadpoolctl
 
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # for a library that is loaded later
+    threadpoolctl.threadpool_limits(1, user_api="blas")
     pa.set_cpu_count(threads)
     numba.set_num_threads(max(1, min(threads, numba.config.NUMBA_NUM_THREADS)))
 
