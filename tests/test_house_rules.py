@@ -16,6 +16,8 @@ LIBRARY = SCRIPTS / "discatlas"
 VERBS = {
     "simulate",
     "download",
+    "combine",
+    "match",
     "clean",
     "convert",
     "compute",
@@ -111,7 +113,7 @@ def test_one_word_everywhere(name):
         stage, *folders, file = path.removeprefix("results/").split("/")
         assert stage in STAGES
         stem = file.split(".")[0]
-        named_by_stage = stem in ("{catalogue}", "{sample}") and (
+        named_by_stage = stem in ("{catalogue}", "{sample}", "{epochs}", "{match}") and (
             noun in (stage, stage.removesuffix("s"), "galaxy") or folders
         )
         assert stem.startswith((noun, "cut_flow")) or named_by_stage

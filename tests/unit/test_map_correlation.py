@@ -164,7 +164,8 @@ def test_bad_input_is_said():
     X, Y = hexagons(0.6, is_everywhere)
     grid, values = gridded(round_field(0.6, rng)), rng.standard_normal(X.size)
     with pytest.raises(
-        DiscatlasError, match=r"got null 'rotations'.*expected one of shifts, rotations_centre, rotations_sun"
+        DiscatlasError,
+        match=r"got null 'rotations'.*expected one of shifts, rotations_centre, rotations_sun, effective_cells",
     ):
         compare_maps(X, Y, values, grid, "rotations", 99, 0.6, SUN, rng)
     with pytest.raises(DiscatlasError, match=r"0 of \d+ cells with data have data in the other map"):

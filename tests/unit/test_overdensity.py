@@ -120,3 +120,94 @@ def test_bad_input_is_said():
             grid_axes(limits, spacing)
     with pytest.raises(DiscatlasError, match="take a wider spacing"):
         grid_axes([[-100, 100], [-100, 100]], 0.01)
+
+
+def brute_force(x, y, z, node, width, kernel, Z_limits, step):
+    """Smooth in a fine column of nodes above and below `node` and add them up: the integral over Z as a sum."""
+    low, high = Z_limits
+    Z = np.arange(low + step / 2, high, step)
+    u, v, w = (x - node[0]) / width, (y - node[1]) / width, (Z[:, None] - z) / width
+    s2 = u**2 + v**2 + w**2
+    if kernel == "gaussian":
+        r = np.linspace(0, 3, 300_001)
+        norm = np.trapezoid(4 * np.pi * r**2 * np.exp(-0.5 * r**2), r) * width**3
+        density = np.where(s2 <= 9, np.exp(-0.5 * s2), 0.0) / norm
+    else:
+        shape = np.maximum(1 - u**2, 0) * np.maximum(1 - v**2, 0) * np.maximum(1 - w**2, 0)
+        density = (0.75 / width) ** 3 * shape
+    return density.sum() * step
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("limits", [None, (-0.5, 0.25), (0.4, 3.0)])
+def test_projection_of_three_dimensions_is_that_of_a_fine_grid(kernel, limits):
+    """The closed form per star is the integral along Z of the smoothed density, also where limits cut the kernels."""
+    x, y = stars(300, "depth")
+    z = stream_generator(20260101, "test_overdensity", "z").laplace(scale=0.3, size=300)
+    for width in (0.3, 0.9):
+        total, _ = kernel_sums(x, y, X[::8], Y[::8], width, kernel, True, z, limits)
+        for i, j in ((0, 0), (2, 3), (4, 1)):
+            node = X[::8][i], Y[::8][j]
+            expected = brute_force(x, y, z, node, width, kernel, limits or (-6.0, 6.0), 2e-4)
+            assert total[i, j] == pytest.approx(expected, rel=2e-4)
+
+
+def test_one_star_in_three_dimensions_has_integral_one_over_all_z_and_its_share_within_limits():
+    fine_X, fine_Y = grid_axes([[-10.0, -6.0], [-2.0, 2.0]], 0.01)
+    place = np.array([-8.0]), np.array([0.0])
+    for kernel in KERNELS:
+        sums = []
+        for height, limits in ((5.0, None), (0.0, (0.0, 9.0)), (0.1, (-9.0, 0.1)), (4.0, (-2.0, 2.0))):
+            total, squares = kernel_sums(*place, fine_X, fine_Y, 0.4, kernel, True, np.array([height]), limits)
+            sums.append(total.sum() * 0.01**2)
+            np.testing.assert_allclose(squares, total**2, atol=1e-12)
+        np.testing.assert_allclose(sums, [1.0, 0.5, 0.5, 0.0], atol=1e-3)
+
+
+def test_without_limits_heights_do_not_matter():
+    """The integral over all Z undoes the smoothing along Z: only the cut of the Gaussian on a sphere is left of it."""
+    x, y = stars(2000, "flat")
+    z = stream_generator(20260101, "test_overdensity", "flat z").normal(size=2000)
+    flat, high, plane = (
+        density_contrast(x, y, X, Y, 0.3, 0.9, "gaussian", 0.02, heights)["overdensity"]
+        for heights in (np.zeros(2000), z, None)
+    )
+    np.testing.assert_array_equal(flat, high)
+    known = np.isfinite(plane)
+    assert np.std((flat - plane)[known]) < 0.03 * np.std(plane[known])
+    boxes = (
+        density_contrast(x, y, X, Y, 0.3, 0.9, "epanechnikov", 0.02, heights)["overdensity"] for heights in (z, None)
+    )
+    np.testing.assert_allclose(*boxes)
+
+
+def test_limits_tighter_than_the_wide_kernel_raise_the_contrast():
+    """They lose more of the mean density than of the local one; a thin even disc has no contrast within wide limits."""
+    step = 0.05
+    x, y = (axis.ravel() for axis in np.meshgrid(np.arange(-14, -2, step), np.arange(-6, 6, step), indexing="ij"))
+    z = np.zeros(x.size)
+    wide, tight = (
+        density_contrast(x, y, X[10:31:4], Y[10:31:4], 0.2, 1.0, "gaussian", 0.0, z, limits)["overdensity"]
+        for limits in ((-4.0, 4.0), (-0.6, 0.6))
+    )
+    assert np.abs(wide).max() < 2e-3
+    kept = 0.4515 / 0.9973  # share of a Gaussian of width 1 within 0.6
+    assert tight.mean() == pytest.approx(1 / kept - 1, rel=0.05)
+
+
+def test_three_dimensions_have_the_same_bits_on_any_number_of_threads():
+    x, y = stars(3000, "threads")
+    z, results = x + 8, []
+    for threads in (1, 2):
+        use_threads(threads)
+        results.append(density_contrast(x, y, X, Y, 0.3, 1.0, "gaussian", 0.0, z, (-1.0, 0.5)))
+    for name, values in results[0].items():
+        np.testing.assert_array_equal(values, results[1][name])
+
+
+def test_bad_limits_of_height_are_said():
+    x, y = stars(100, "bad")
+    with pytest.raises(DiscatlasError, match=r"got Z_limits_kpc \[1, -1\]; expected .* low < high"):
+        kernel_sums(x, y, X, Y, 0.3, "gaussian", True, x, (1.0, -1.0))
+    with pytest.raises(DiscatlasError, match=r"got Z_limits_kpc \[-1, 1\] in two dimensions"):
+        kernel_sums(x, y, X, Y, 0.3, "gaussian", True, None, (-1.0, 1.0))

@@ -17,6 +17,7 @@ from discatlas.tables import read_columns, read_provenance
 def table(tmp_path_factory):
     folder = tmp_path_factory.mktemp("calibration")
     paths = {"table": folder / "calibration.parquet", "csv": folder / "calibration.csv"}
+    paths |= {"dispersions": folder / "dispersions.parquet", "dispersions_csv": folder / "dispersions.csv"}
     check_calibration.run(**paths, n_intervals=5, seed=3, threads=2)
     return folder
 
@@ -44,6 +45,16 @@ def test_the_table_keeps_its_contract_and_is_the_same_as_csv(table):
     np.testing.assert_allclose(as_text["coverage"], rows["coverage"], atol=1e-6)
     assert read_provenance(table / "calibration.parquet") == {"table": "calibration", "n_intervals": 5, "seed": 3}
     assert rows["case"].n_unique() <= len(STUDIES)
+
+
+def test_the_table_of_dispersions_is_written_beside_it(table):
+    rows, as_text = pl.read_parquet(table / "dispersions.parquet"), pl.read_csv(table / "dispersions.csv")
+    assert rows.select("estimator", "n_stars", "velocity_error_kms", "velocity_error_spread").is_unique().all()
+    assert rows["n_stars"].unique().sort().to_list() == [6, 10, 20, 50, 100, 1000]
+    assert (rows["n_cells"] == 50).all()
+    assert as_text.columns == rows.columns
+    np.testing.assert_allclose(as_text["sigma_coverage"], rows["sigma_coverage"], atol=1e-6)
+    assert read_provenance(table / "dispersions.parquet")["n_cells"] == 50
 
 
 def test_the_page_shows_every_row_and_nothing_overlaps(table):

@@ -119,7 +119,7 @@ def compare(folder, name="hexagons", contrast=None, **changed):
     summary = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
     over = overlay(folder) if contrast is None else Overlay(R0, Z_SUN, read_arms(ARMS), contrast)
     settings = {"title": "a made sample", "percentile": 96.0}
-    return contrast_comparison.draw_comparison_figure(cells, facts, "feh_dex", null, summary, over, **settings)
+    return contrast_comparison.draw_comparison_figure(cells, facts, "feh_residual_dex", null, summary, over, **settings)
 
 
 def test_the_comparison_passes_the_audit_and_shows_the_null(folder):
@@ -195,7 +195,8 @@ def test_scripts_draw_the_same_bytes_twice(folder, tmp_path):
         plot_overdensity_comparison.run(
             comparison=folder / "comparison.parquet",
             summary=folder / "comparison.json",
-            residual=residual,
+            cells=residual,
+            cell_column="feh_residual_dex",
             overdensity=contrast,
             pdf=paths[2],
             png=paths[3],

@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from astropy import units as u
+from astropy.coordinates import ICRS, LSRK
 
 from discatlas import velocities
 from discatlas.errors import DiscatlasError
+from discatlas.frames import galactic_rotation
 
 
 def stars(g, T, v=0.0, error=1.0, G=None):
@@ -88,3 +91,35 @@ def test_errors_name_the_nearest():
         velocities.apply_corrections({"radial_velocity": np.ones(1), "grvs": np.ones(1)}, ["hot_star_velocity"])
     with pytest.raises(DiscatlasError, match=r"twice"):
         velocities.check_corrections(["velocity_error", "velocity_error"], ["grvs_mag", "radial_velocity_error"])
+
+
+def test_the_radio_lsr_is_that_of_its_definition():
+    """Reid et al. (2009) give (U, V, W) = (10.3, 15.3, 7.7) km/s for 20 km/s toward 18 h, +30 deg of 1900."""
+    motion = np.array(velocities.radio_solar_motion())
+    assert np.linalg.norm(motion) == pytest.approx(20.0, abs=1e-9)
+    np.testing.assert_allclose(galactic_rotation() @ motion, [10.3, 15.3, 7.7], rtol=0, atol=0.05)
+
+
+def test_radio_lsr_velocities_become_those_of_astropy():
+    rng = np.random.default_rng(5)
+    ra, dec, v = rng.uniform(0, 360, 300), np.degrees(np.arcsin(rng.uniform(-1, 1, 300))), rng.normal(0, 60, 300)
+    nothing = np.zeros(300) * u.mas / u.yr
+    stars = LSRK(
+        ra=ra * u.deg, dec=dec * u.deg, distance=np.ones(300) * u.kpc, pm_ra_cosdec=nothing, pm_dec=nothing,
+        radial_velocity=v * u.km / u.s,
+    )  # fmt: skip
+    expected = stars.transform_to(ICRS()).radial_velocity.to_value(u.km / u.s)
+    columns = {"ra": ra, "dec": dec, "radial_velocity": v}
+    made, counts = velocities.apply_corrections(columns, ["radio_lsr_velocity"])
+    np.testing.assert_allclose(made["radial_velocity"], expected, rtol=0, atol=1e-9)
+    assert counts == {"radio_lsr_velocity": 300}
+    assert (columns["radial_velocity"] == v).all()
+
+
+def test_toward_the_solar_apex_the_lsr_moves_away():
+    """Toward 18 h, +30 deg an object at rest in the radio LSR comes at us with 20 km/s, opposite it leaves with 20."""
+    columns = {"ra": np.array([270.6, 90.6]), "dec": np.array([30.0, -30.0]), "radial_velocity": np.zeros(2)}
+    made = velocities.radio_lsr_velocity(columns)["radial_velocity"]
+    assert made == pytest.approx([-20.0, 20.0], abs=0.02)
+    missing = velocities.radio_lsr_velocity(columns | {"radial_velocity": np.full(2, np.nan)})["radial_velocity"]
+    assert np.isnan(missing).all()

@@ -68,6 +68,9 @@ rule clean_sample:
     """A sample: corrections, one distance, duplicates resolved, cuts; and the cut flow that counts every row."""
     input:
         catalogue=lambda wildcards: f"results/catalogues/{config['samples'][wildcards.sample]['catalogue']}.parquet",
+        velocities=velocities_of_sample,
+        matches=match_files,
+        match_tables=match_tables,
     output:
         sample="results/samples/{sample}.parquet",
         cut_flow="results/samples/cut_flow_{sample}.parquet",
@@ -78,6 +81,8 @@ rule clean_sample:
         duplicates=of_sample("duplicates"),
         cuts=of_sample("cuts"),
         n_published=of_sample("n_published"),
+        match_names=lambda wildcards: [entry["match"] for entry in of_sample("matches")(wildcards)],
+        match_columns=lambda wildcards: [entry["columns"] for entry in of_sample("matches")(wildcards)],
         R0_kpc=radius_of_sun,
         library=library("clean_sample"),
     log:
@@ -91,3 +96,6 @@ rule clean_sample:
         "../../envs/catalogue.yaml"
     script:
         "../scripts/clean_sample.py"
+
+
+include: "catalogue_epochs.smk"

@@ -1,7 +1,7 @@
 """The calibration of every estimator's error bars, on demand (make calibrate): many small simulations of each.
 
 INPUTS   none
-OUTPUTS  results/checks/calibration.parquet and .csv, results/figures/calibration.pdf and .png
+OUTPUTS  results/checks/calibration.parquet and .csv, calibration_dispersions.parquet and .csv, results/figures/calibration.pdf and .png
 """
 
 
@@ -10,6 +10,8 @@ rule check_calibration:
     output:
         table="results/checks/calibration.parquet",
         csv="results/checks/calibration.csv",
+        dispersions="results/checks/calibration_dispersions.parquet",
+        dispersions_csv="results/checks/calibration_dispersions.csv",
     params:
         n_intervals=config["calibration"]["n_intervals"],
         seed=config["seed"],

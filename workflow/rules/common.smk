@@ -144,6 +144,7 @@ onstart:
 include: "common_simulation.smk"
 include: "common_fits.smk"
 include: "common_sources.smk"
+include: "common_young_stars.smk"
 include: "common_models.smk"
 include: "common_model_figures.smk"
 include: "common_model_fits.smk"

@@ -6,8 +6,9 @@ OUTPUTS  none
 
 
 def radius_of_sun(wildcards):
-    """Return R0 for a sample whose distances come from Galactocentric radii; others do not depend on it."""
-    return solar_set(wildcards)["R0_kpc"] if of_sample("distance")(wildcards) == "galactocentric_radius" else None
+    """Return R0 for a sample whose distances need it: from Galactocentric radii, or from a metallicity that follows R."""
+    needs_it = of_sample("distance")(wildcards) in ("galactocentric_radius", "period_wesenheit")
+    return solar_set(wildcards)["R0_kpc"] if needs_it else None
 
 
 def numpy_file(path):

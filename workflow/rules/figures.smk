@@ -40,6 +40,7 @@ rule plot_map:
     """One quantity on a map: mean, dispersion, error of the mean, and counts."""
     input:
         cells="results/maps/{sample}/map_{map}.parquet",
+        overdensity=overdensity_over_map,
         arms=(str(ROOT / "resources/reid2019_arms.csv") if config["figures"]["arms"] else []),
     output:
         pdf="results/figures/{sample}/map_{map}-{quantity}.pdf",
@@ -115,3 +116,5 @@ include: "figures_spiral_mocks.smk"
 include: "figures_models.smk"
 include: "figures_orbits.smk"
 include: "figures_spiral_modes.smk"
+include: "figures_young_stars.smk"
+include: "figures_ages.smk"

@@ -75,11 +75,11 @@ rule plot_azimuthal_variation:
 
 
 rule plot_overdensity_comparison:
-    """A density contrast, a residual map with its contours, and the null distribution of their correlation."""
+    """A density contrast, a map with its contours, and the null distribution of their correlation."""
     input:
         comparison="results/fits/{sample}/overdensity_comparison_{comparison}.parquet",
         summary="results/fits/{sample}/overdensity_comparison_{comparison}.json",
-        residual=lambda wildcards: f"results/fits/{wildcards.sample}/metallicity_residual_{of_comparison('residual')(wildcards)}.parquet",
+        cells=compared_cells,
         overdensity=lambda wildcards: overdensity_table(of_comparison("overdensity")(wildcards)),
         arms=ARMS,
     output:
@@ -91,6 +91,7 @@ rule plot_overdensity_comparison:
             subcategory="over-density {comparison}",
         ),
     params:
+        cell_column=compared_column,
         R0_kpc=lambda wildcards: solar_set(wildcards)["R0_kpc"],
         z_sun_kpc=lambda wildcards: solar_set(wildcards)["z_sun_kpc"],
         title=of_sample("title"),

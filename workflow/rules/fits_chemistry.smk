@@ -113,15 +113,15 @@ rule fit_azimuthal_variation:
 
 
 rule compare_overdensity:
-    """The correlation of a residual map with a density contrast, and its null distribution."""
+    """The correlation of a map or a residual map with a density contrast, and its null distribution."""
     input:
-        cells=lambda wildcards: f"results/fits/{wildcards.sample}/metallicity_residual_{of_comparison('residual')(wildcards)}.parquet",
+        cells=compared_cells,
         overdensity=lambda wildcards: overdensity_table(of_comparison("overdensity")(wildcards)),
     output:
         null_distribution="results/fits/{sample}/overdensity_comparison_{comparison}.parquet",
         summary="results/fits/{sample}/overdensity_comparison_{comparison}.json",
     params:
-        cell_column=lambda wildcards: residual_column(of_comparison("residual")(wildcards)),
+        cell_column=compared_column,
         grid_column="overdensity",
         null=of_comparison("null_model"),
         n_null=of_comparison("n_null"),

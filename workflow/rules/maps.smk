@@ -1,6 +1,6 @@
 """Binned moments and likelihoods of the phase space on declared grids, one row per cell.
 
-INPUTS   results/phase_space/{sample}.parquet
+INPUTS   results/phase_space/{sample}.parquet, and where named results/phase_space/ages or membership/{sample}.parquet
 OUTPUTS  results/maps/{sample}/map_{map}.parquet; of profiles also profile_{map}.csv and .tex
 """
 
@@ -9,6 +9,7 @@ rule bin_map:
     """Counts, medians, means, and likelihood means and dispersions in the cells of a map."""
     input:
         stars="results/phase_space/{sample}.parquet",
+        tables=star_tables(of_map),
     output:
         cells="results/maps/{sample}/map_{map}.parquet",
     params:

@@ -40,6 +40,7 @@ rule smooth_overdensity:
     """Density within a narrow kernel over that within a wide one, less 1."""
     input:
         stars="results/phase_space/{sample}.parquet",
+        tables=star_tables(of_overdensity),
     output:
         overdensity="results/maps/{sample}/overdensity_{overdensity}.parquet",
     params:
@@ -48,6 +49,8 @@ rule smooth_overdensity:
         local_kpc=of_overdensity("local_kpc"),
         mean_kpc=of_overdensity("mean_kpc"),
         kernel=of_overdensity("kernel"),
+        dimensions=of_overdensity("dimensions"),
+        Z_limits_kpc=of_overdensity("Z_limits_kpc"),
         min_density_share_per_kpc2=of_overdensity("min_density_share_per_kpc2"),
         selection=of_overdensity("selection"),
         library=library("smooth_overdensity"),

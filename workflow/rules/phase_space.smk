@@ -64,3 +64,4 @@ rule estimate_membership:
 
 
 include: "phase_space_orbits.smk"
+include: "phase_space_ages.smk"

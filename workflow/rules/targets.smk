@@ -61,23 +61,33 @@ FIGURES += [
 
 include: "targets_fits.smk"
 include: "targets_models.smk"
+include: "targets_young_stars.smk"
 
 
-CHECKS = [
-    f"results/checks/{rule}_{check}.json"
-    for kind, rule in (
-        ("statistics", "statistic"),
-        ("truths", "truth"),
-        ("map_truths", "map_truth"),
-        ("gradient_truths", "gradient_truth"),
-        ("mean_fields", "mean_field"),
-        ("velocity_fields", "velocity_field"),
-        ("metallicity_gradients", "metallicity_gradient"),
-        ("azimuthal_variations", "azimuthal_variation"),
-    )
-    for check in checks_of(kind)
-] + [
-    f"results/checks/backward_model_{check}.json"
-    for check, spec in config["checks"]["backward_models"].items()
-    if spec["model"] in MODELS
-]
+CHECKS = (
+    [
+        f"results/checks/{rule}_{check}.json"
+        for kind, rule in (
+            ("statistics", "statistic"),
+            ("truths", "truth"),
+            ("map_truths", "map_truth"),
+            ("gradient_truths", "gradient_truth"),
+            ("mean_fields", "mean_field"),
+            ("velocity_fields", "velocity_field"),
+            ("metallicity_gradients", "metallicity_gradient"),
+            ("azimuthal_variations", "azimuthal_variation"),
+            ("ages", "ages"),
+        )
+        for check in checks_of(kind)
+    ]
+    + [
+        f"results/checks/backward_model_{check}.json"
+        for check, spec in config["checks"]["backward_models"].items()
+        if spec["model"] in MODELS
+    ]
+    + [
+        f"results/checks/velocities_{check}.json"
+        for check, spec in config["checks"]["velocities"].items()
+        if any(config["samples"][sample]["velocities"] == spec["epochs"] for sample in SAMPLES)
+    ]
+)

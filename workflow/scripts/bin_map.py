@@ -12,24 +12,25 @@ from discatlas.cuts import CompiledCut, compile_cut
 from discatlas.errors import DiscatlasError
 from discatlas.files import scratch_folder
 from discatlas.maps.grids import Grid
+from discatlas.maps.joined import JoinedStars
 from discatlas.maps.partition import bin_stream
 from discatlas.runtime import script_log, use_threads
-from discatlas.tables import check_columns, column_names, frame_batches, read_provenance, write_table
+from discatlas.tables import check_columns, read_provenance, write_table
 
 log = logging.getLogger(__name__)
 
 
 class _SelectedStars:
-    """The stars of a Parquet table that pass a selection, batch by batch; counts them in each pass."""
+    """The stars of a Parquet table, with what is joined to it, that pass a selection, batch by batch; counts them in each pass."""
 
-    def __init__(self, path: Path, cut: CompiledCut | None) -> None:
-        self.path, self.cut, self.n_read, self.n_selected = path, cut, 0, 0
+    def __init__(self, table: JoinedStars, cut: CompiledCut | None) -> None:
+        self.table, self.cut, self.n_read, self.n_selected = table, cut, 0, 0
 
     def batches(self, columns: Sequence[str]) -> Iterator[dict[str, np.ndarray]]:
         """Yield the named columns of the selected stars, in file order; complain in the end if there was none."""
         self.n_read = self.n_selected = 0
         needed = list(dict.fromkeys([*columns, *(self.cut.columns if self.cut else ())]))
-        for frame in frame_batches(self.path, needed):
+        for frame in self.table.frames(needed):
             stars = frame.filter(self.cut.expression) if self.cut else frame
             self.n_read += frame.height
             self.n_selected += stars.height
@@ -40,7 +41,7 @@ class _SelectedStars:
                 if self.cut
                 else "the table has no rows"
             )
-            raise DiscatlasError(f"{self.path}: {reason}")
+            raise DiscatlasError(f"{self.table.stars}: {reason}")
 
     def counts(self, n_used: int) -> dict[str, int]:
         """Return the numbers of stars read, selected, in cells (`n_used`) and outside the limits."""
@@ -61,27 +62,31 @@ def run(
     min_stars: int,
     estimator: str,
     threads: int,
+    tables: Sequence[Path] = (),
     max_rows: int = 4_000_000,
 ) -> None:
     """Write the map of a phase-space table, one row per cell with a star (contract ``map``).
 
-    Axes, sizes and limits are those of `discatlas.maps.grids.Grid`; `selection` is a condition of `discatlas.cuts`;
+    The columns of `tables` of the same stars, such as ages, are joined by ``source_id`` (`discatlas.maps.joined`) and may be
+    axes, quantities and in the selection; a star without an entry has none of them. Axes, sizes and limits are those of `discatlas.maps.grids.Grid`; `selection` is a condition of `discatlas.cuts`;
     quantities, `min_stars`, `estimator` and `max_rows` those of `discatlas.maps.partition.bin_stream`.
 
     Raises
     ------
     DiscatlasError
-        For a bad grid, a column that is not there, a selection that keeps no star, no star in the limits, and a map
+        For a bad grid, a column that is not there or in two tables, a selection that keeps no star, no star in the limits, and a map
         without a cell of `min_stars` stars.
     """
     use_threads(threads)
     grid = Grid(tuple(axes), cell_shape, tuple(cell_size), tuple((low, high) for low, high in limits))
-    present = column_names(stars)
-    check_columns(stars, [*axes, *quantities], present)
-    selected = _SelectedStars(stars, compile_cut(selection, present) if selection else None)
-    errors = {quantity: error_column(quantity) for quantity in quantities if error_column(quantity) in present}
+    table = JoinedStars(stars, tables)
+    check_columns(stars, [*axes, *quantities], table.columns)
+    selected = _SelectedStars(table, compile_cut(selection, table.columns) if selection else None)
+    errors = {quantity: error_column(quantity) for quantity in quantities if error_column(quantity) in table.columns}
+    needed = [*axes, *quantities, *errors.values(), *(selected.cut.columns if selected.cut else ())]
     try:
         with scratch_folder(cells) as scratch:
+            table.join(needed, scratch, max_rows)
             columns = bin_stream(selected.batches, grid, quantities, errors, min_stars, estimator, scratch, max_rows)
     except DiscatlasError as error:
         message = str(error)
@@ -95,7 +100,7 @@ def run(
         "errors": {quantity: errors.get(quantity, "none") for quantity in quantities},
         "n_stars": selected.counts(n_used),
         "phase_space": read_provenance(stars),
-    }
+    } | ({"tables": table.record()} if tables else {})
     write_table(cells, load_contract("map").expand(a=axes, q=quantities), columns, provenance)
     log.info(f"{cells}: {n_used:,} of {selected.n_read:,} stars in {columns['cell'].size:,} cells")
 
@@ -113,5 +118,6 @@ if __name__ == "__main__":
             quantities=snakemake.params.quantities,
             min_stars=snakemake.params.min_stars,
             estimator=snakemake.params.estimator,
+            tables=[Path(path) for path in snakemake.input.get("tables", [])],
             threads=snakemake.threads,
         )

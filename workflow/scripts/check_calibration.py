@@ -3,6 +3,7 @@
 import logging
 from pathlib import Path
 
+from discatlas.calibration.dispersions import tabulate_dispersions
 from discatlas.calibration.registry import STUDIES, calibrate
 from discatlas.contracts import load_contract
 from discatlas.files import write_text
@@ -11,13 +12,17 @@ from discatlas.runtime import script_log, use_threads
 from discatlas.tables import write_table
 
 log = logging.getLogger(__name__)
+CELLS_PER_INTERVAL = 10  # a bias needs more cells than a coverage, and they cost little
 
 
-def run(*, table: Path, csv: Path, n_intervals: int, seed: int, threads: int) -> None:
-    """Write the table of coverages (contract ``calibration``), as Parquet and as CSV.
+def run(
+    *, table: Path, csv: Path, dispersions: Path, dispersions_csv: Path, n_intervals: int, seed: int, threads: int
+) -> None:
+    """Write the table of coverages (contract ``calibration``) and that of dispersions, as Parquet and as CSV.
 
     An estimator that fails is a row of the table and a line of the log, not an error. The simulations are so small that
-    threads wait for each other more than they work: one is best, and any number gives the same table.
+    threads wait for each other more than they work: one is best, and any number gives the same table. Dispersions of
+    cells (contract ``calibration_dispersions``) are of ten times as many cells as there are intervals.
 
     Parameters
     ----------
@@ -37,6 +42,12 @@ def run(*, table: Path, csv: Path, n_intervals: int, seed: int, threads: int) ->
     columns = {name: rows[name] for name in contract.names}
     write_table(table, contract, columns, {"n_intervals": n_intervals, "seed": seed})
     write_text(csv, to_csv(columns))
+    contract = load_contract("calibration_dispersions")
+    n_cells = CELLS_PER_INTERVAL * n_intervals
+    rows = tabulate_dispersions(n_cells, seed)
+    by_size = {name: rows[name] for name in contract.names}
+    write_table(dispersions, contract, by_size, {"n_cells": n_cells, "seed": seed})
+    write_text(dispersions_csv, to_csv(by_size))
     n_failed, n_rows = int((columns["verdict"] == "fail").sum()), columns["verdict"].size
     log.info(f"{table}: {n_rows} rows of {n_intervals:,} intervals, {n_failed} fail")
 
@@ -46,6 +57,8 @@ if __name__ == "__main__":
         run(
             table=Path(snakemake.output.table),
             csv=Path(snakemake.output.csv),
+            dispersions=Path(snakemake.output.dispersions),
+            dispersions_csv=Path(snakemake.output.dispersions_csv),
             n_intervals=snakemake.params.n_intervals,
             seed=snakemake.params.seed,
             threads=snakemake.threads,

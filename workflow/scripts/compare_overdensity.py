@@ -56,10 +56,9 @@ def run(
     Parameters
     ----------
     cells : Path
-        Table with X_centre_kpc and Y_centre_kpc, or X_kpc and Y_kpc, and `cell_column`; null means no data. Its error column,
-        if there is one, is only described.
+        Table with X_centre_kpc and Y_centre_kpc, or X_kpc and Y_kpc, and `cell_column`, of a residual map or any other.
     overdensity : Path
-        Table with X_kpc and Y_kpc on a regular grid and `grid_column`; null means no data.
+        Table with X_kpc and Y_kpc on a regular grid and `grid_column`; null means no data, as in the cells.
     null, n_null, min_overlap
         How the grid is moved, how often, and the share of the cells that a move must leave: see
         `discatlas.azimuthal.correlation`.
@@ -80,18 +79,15 @@ def run(
     rng = stream_generator(seed, "compare_overdensity", sample, name)
     sun = (-float(np.sqrt(R0_kpc**2 - z_sun_kpc**2)), 0.0)
     found = compare_maps(X, Y, value, grid, null, n_null, min_overlap, sun, rng)
-    settings: dict[str, Any] = {
-        "cell_column": cell_column,
-        "grid_column": grid_column,
-        "null": null,
-        "n_null": n_null,
-        "min_overlap": min_overlap,
-        "seed": seed,
-    }
+    settings: dict[str, Any] = {"cell_column": cell_column, "grid_column": grid_column, "null": null}
+    settings |= {"n_null": n_null, "min_overlap": min_overlap, "seed": seed}
     provenance = settings | {"cells": read_provenance(cells), "overdensity": read_provenance(overdensity)}
     write_table(null_distribution, load_contract("overdensity_comparison"), found.columns(), provenance)
     write_json(summary, settings | found.record())
-    log.info(f"{summary}: r = {found.r:.3f} over {found.n_cells:,} cells, p-value {found.p_value:.3g} ({null})")
+    worth = f"worth {found.effective.number:.0f} independent ones, p-value {found.effective.p_value(found.r):.3g}"
+    log.info(
+        f"{summary}: r = {found.r:.3f} over {found.n_cells:,} cells, p-value {found.p_value:.3g} ({null}); {worth}"
+    )
 
 
 if __name__ == "__main__":

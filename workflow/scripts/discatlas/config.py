@@ -93,6 +93,8 @@ def branch(schema: Schema, value: object, root: Schema) -> Schema:
 def fill_defaults(value: Any, schema: Schema, root: Schema) -> Any:  # noqa: ANN401
     """Fill the defaults of the schema into `value`, in place at every level; return it."""
     schema = branch(schema, value, root)
+    if isinstance(value, list) and isinstance(schema.get("items"), Mapping):
+        return [fill_defaults(entry, schema["items"], root) for entry in value]
     if not isinstance(value, dict):
         return value
     known = schema.get("properties", {})

@@ -5,7 +5,8 @@ from typing import Any
 
 from discatlas.config_checks_fits import FIT_CHECKS
 from discatlas.config_checks_models import MODEL_CHECKS
-from discatlas.config_columns import check_expression, known, phase_space_columns
+from discatlas.config_checks_young import YOUNG_CHECKS, added_columns
+from discatlas.config_columns import check_expression, known, phase_space_columns, star_columns
 from discatlas.contracts import error_column, load_contract
 from discatlas.distances import required_columns
 from discatlas.dynamics.density import DensityModel
@@ -46,7 +47,13 @@ def _check_names(config: Config) -> Iterator[str]:
             yield from known(f"velocity_fields.{name}.samples", sample, config["samples"], "sample")
     for kind, checks in config["checks"].items():
         for name, check in checks.items():
-            if kind in ("spiral_mocks", "backward_models", "barred_mocks", "spiral_posteriors"):  # of no sample
+            if kind in (
+                "spiral_mocks",
+                "backward_models",
+                "barred_mocks",
+                "spiral_posteriors",
+                "velocities",
+            ):  # of no sample
                 continue
             yield from known(f"checks.{kind}.{name}.sample", check["sample"], config["samples"], "sample")
 
@@ -102,7 +109,7 @@ def _check_maps(config: Config) -> Iterator[str]:
             yield f"maps.{name}: {error}"
         yield from _check_density(name, spec, config["maps"])
         for sample in spec["samples"]:
-            columns = phase_space_columns(config["samples"][sample])
+            columns = star_columns(config["samples"][sample], spec["tables"])
             for quantity in spec["quantities"]:
                 if quantity not in columns:
                     yield f"maps.{name}.quantities: {quantity!r} is not in the phase space of {sample}{nearest(quantity, columns)}; samples.{sample}.keep_columns carries catalogue columns along"
@@ -146,7 +153,7 @@ def _check_samples(config: Config) -> Iterator[str]:
         distance = ["distance_kpc", "distance_error_kpc", "distance_lo_kpc", "distance_hi_kpc"]
         present = catalogue_columns(catalogue)
         yield from _check_steps(f"samples.{name}", sample, present)
-        columns = present + distance
+        columns = present + distance + added_columns(sample)
         for i, cut in enumerate(sample["cuts"]):
             yield from check_expression(f"samples.{name}.cuts.{i}.expression", cut["expression"], columns)
         wanted = {"keep_columns": sample["keep_columns"], "duplicates.by": [sample["duplicates"]["by"]]}
@@ -256,5 +263,6 @@ CROSS_CHECKS: tuple[Callable[[Config], Iterator[str]], ...] = (
     _check_fields,
     *FIT_CHECKS,
     *MODEL_CHECKS,
+    *YOUNG_CHECKS,
     _check_checks,
 )

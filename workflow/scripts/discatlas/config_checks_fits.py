@@ -75,7 +75,6 @@ def _check_variations(config: Config) -> Iterator[str]:
         yield from _check_growing(f"{where}.phi_limits_deg", spec["phi_limits_deg"])
         yield from _check_columns(config, where, spec, [spec["quantity"]])
     for name, spec in config["overdensities"].items():
-        yield from _check_columns(config, f"overdensities.{name}", spec, [])
         yield from _check_box(f"overdensities.{name}.limits_kpc", spec["limits_kpc"])
         if spec["local_kpc"] >= spec["mean_kpc"]:
             yield f"overdensities.{name}.local_kpc: got {spec['local_kpc']:g}, expected less than mean_kpc ({spec['mean_kpc']:g})"
@@ -99,7 +98,7 @@ def _check_residuals(config: Config) -> Iterator[str]:
             yield f"{where}.map: {spec['map']!r} must have two axes and hold {gradient['quantity']}"
         yield from _check_made(where, spec["samples"], {"metallicity_gradients": gradient, "maps": chart}, spec)
         if spec["overdensity"]:
-            yield from _check_overdensity(config, f"{where}.overdensity", spec["overdensity"])
+            yield from check_overdensity(config, f"{where}.overdensity", spec["overdensity"])
 
 
 def _check_made(where: str, samples: list[str], needed: Mapping[str, Config], spec: Config) -> Iterator[str]:
@@ -111,7 +110,21 @@ def _check_made(where: str, samples: list[str], needed: Mapping[str, Config], sp
                 yield f"{where}.{keys[section]}: {name!r} is not made for sample {sample!r}; add it to {section}.{name}.samples"
 
 
-def _check_overdensity(config: Config, where: str, spec: Config) -> Iterator[str]:
+def check_face_on(config: Config, where: str, samples: list[str], name: str, quantities: list[str]) -> Iterator[str]:
+    """Check that a map of X and Y with these quantities is made for the samples."""
+    yield from known(f"{where}.map", name, config["maps"], "map")
+    if name not in config["maps"]:
+        return
+    chart = config["maps"][name]
+    if tuple(chart["axes"]) != FACE_ON:
+        yield f"{where}.map: {name!r} has axes {chart['axes']}, expected X_kpc and Y_kpc"
+    for quantity in quantities:
+        if quantity not in chart["quantities"]:
+            yield f"{where}: map {name!r} holds no {quantity!r}; add it to maps.{name}.quantities"
+    yield from _check_made(where, samples, {"maps": chart}, {"map": name})
+
+
+def check_overdensity(config: Config, where: str, spec: Config) -> Iterator[str]:
     """Check that a density contrast is made by this atlas."""
     source, name = spec["source"], spec["name"]
     if source in config["published_maps"]:
@@ -132,11 +145,17 @@ def _check_comparisons(config: Config) -> Iterator[str]:
     residuals = config["metallicity_residuals"]
     for name, spec in config["overdensity_comparisons"].items():
         where = f"overdensity_comparisons.{name}"
-        yield from known(f"{where}.residual", spec["residual"], residuals, "metallicity residual")
+        if (spec["residual"] is None) == (spec["map"] is None) or (spec["map"] is None) != (spec["quantity"] is None):
+            yield f"{where}: got residual {spec['residual']!r}, map {spec['map']!r}, quantity {spec['quantity']!r}; expected a residual, or a map and its quantity"
+            continue
+        if spec["residual"]:
+            yield from known(f"{where}.residual", spec["residual"], residuals, "metallicity residual")
         if spec["overdensity"] is None:
             yield f"{where}.overdensity: got null, expected a density contrast: source, and its name for a sample"
             continue
-        yield from _check_overdensity(config, f"{where}.overdensity", spec["overdensity"])
+        yield from check_overdensity(config, f"{where}.overdensity", spec["overdensity"])
+        if spec["map"]:
+            yield from check_face_on(config, where, spec["samples"], spec["map"], [spec["quantity"]])
         if spec["residual"] not in residuals:
             continue
         residual = residuals[spec["residual"]]

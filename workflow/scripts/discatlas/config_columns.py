@@ -24,6 +24,13 @@ def check_expression(where: str, expression: str | None, columns: list[str]) -> 
         yield f"{where}: {error}"
 
 
+def star_columns(sample: Mapping[str, Any], tables: list[str]) -> list[str]:
+    """Return the columns of a sample's stars: its phase space, and the tables that an entry joins to it."""
+    columns = phase_space_columns(sample)
+    joined = [column.name for table in tables for column in load_contract(table).columns]
+    return columns + [column for column in joined if column not in columns]
+
+
 def phase_space_columns(sample: Mapping[str, Any]) -> list[str]:
     """Return the columns that the phase space of a sample will hold, from its declaration."""
     standard = [column.name for column in load_contract("phase_space").columns if not column.optional]

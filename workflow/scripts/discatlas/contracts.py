@@ -23,6 +23,7 @@ TYPES = {
     "int32": pa.int32(),
     "string": pa.string(),
     "bool": pa.bool_(),
+    "float32_list": pa.list_(pa.float32()),
 }
 # a suffix that ends in another one stands before it
 SUFFIX_UNITS = {

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from discatlas import cepheids
 from discatlas.errors import DiscatlasError, nearest
 from discatlas.galactocentric import radius_distance
 
@@ -22,14 +23,17 @@ def estimate_distance(columns: Columns, estimator: str, R0_kpc: float | None = N
     Parameters
     ----------
     columns : mapping of array, shape (n,)
-        Standard catalogue columns: parallaxes in mas, r_*_geo and r_*_photogeo in pc, catalogue_distance_* in kpc.
+        Standard catalogue columns: parallaxes in mas, r_*_geo and r_*_photogeo in pc, catalogue_distance_* in kpc;
+        text as arrays of objects.
     estimator : str
         - ``inverse_parallax``: 1/parallax with error parallax_error/parallax^2; the interval is 1/(parallax +- error).
         - ``geometric``, ``photogeometric``: Bailer-Jones et al. (2021), median and 16th and 84th percentile.
         - ``catalogue``: the catalogue's own, with its percentiles or else its standard error.
         - ``galactocentric_radius``: the one that gives the catalogue's Galactocentric radius (see `galactocentric`).
+        - ``period_wesenheit``: of Cepheids, from period and Gaia magnitudes (Ripepi et al. 2022; see `cepheids`).
     R0_kpc : float, optional
-        The Sun's radius, which ``galactocentric_radius`` needs: the one that the catalogue took.
+        The Sun's radius, which ``galactocentric_radius`` needs (the one that the catalogue took) and
+        ``period_wesenheit`` (for the metallicity at the star's radius).
 
     Returns
     -------
@@ -64,6 +68,7 @@ def required_columns(estimator: str, present: Collection[str]) -> list[str]:
         "photogeometric": ["r_med_photogeo", "r_lo_photogeo", "r_hi_photogeo"],
         "catalogue": ["catalogue_distance_kpc"],
         "galactocentric_radius": ["ra", "dec", "galactocentric_radius_kpc"],
+        "period_wesenheit": list(cepheids.COLUMNS),
     }[estimator]
     for name in needed:
         if name not in present:
@@ -76,6 +81,8 @@ def required_columns(estimator: str, present: Collection[str]) -> list[str]:
         return needed + [name for name in extra if name in present]
     if estimator == "galactocentric_radius":
         return needed + [name for name in ("galactocentric_radius_error_kpc",) if name in present]
+    if estimator == "period_wesenheit":
+        return needed + [name for name in cepheids.OPTIONAL_COLUMNS if name in present]
     return needed
 
 
@@ -112,9 +119,17 @@ def _catalogue(columns: Columns) -> tuple[Array, Array, Array, Array]:
 
 
 def _galactocentric_radius(columns: Columns, R0_kpc: float | None) -> tuple[Array, Array, Array, Array]:
+    return radius_distance(columns, _given(R0_kpc, "galactocentric_radius"))
+
+
+def _period_wesenheit(columns: Columns, R0_kpc: float | None) -> tuple[Array, Array, Array, Array]:
+    return cepheids.period_wesenheit_distance(columns, _given(R0_kpc, "period_wesenheit"))
+
+
+def _given(R0_kpc: float | None, estimator: str) -> float:
     if R0_kpc is None:
-        raise DiscatlasError("distance estimator 'galactocentric_radius' needs the Sun's radius; give R0_kpc")
-    return radius_distance(columns, R0_kpc)
+        raise DiscatlasError(f"distance estimator {estimator!r} needs the Sun's radius; give R0_kpc")
+    return R0_kpc
 
 
 ESTIMATORS: dict[str, Callable[[Columns, float | None], tuple[Array, Array, Array, Array]]] = {
@@ -123,4 +138,5 @@ ESTIMATORS: dict[str, Callable[[Columns, float | None], tuple[Array, Array, Arra
     "photogeometric": lambda columns, _: _bailer_jones(columns, "photogeo"),
     "catalogue": lambda columns, _: _catalogue(columns),
     "galactocentric_radius": _galactocentric_radius,
+    "period_wesenheit": _period_wesenheit,
 }

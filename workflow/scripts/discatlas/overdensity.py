@@ -5,10 +5,21 @@ The kernels, of integral 1 over their extent:
 epanechnikov  9/(16 h^2) (1 - x^2/h^2) (1 - y^2/h^2) within |x|, |y| < h
 gaussian      exp(-(x^2 + y^2)/(2 h^2)) within 3 h of the star (Zari et al. 2025)
 
+In three dimensions the density is smoothed with the same kernels of x, y and z, the Gaussian being cut on the sphere of 3 h, and
+then integrated over a range of Z. Both steps are linear, so a star adds to a node its own kernel integrated over Z, which has
+a closed form: at distance s in the plane, with c = sqrt(9 h^2 - s^2), t = sqrt(2) h and C = erf(3/sqrt(2)) - 3 sqrt(2/pi) exp(-9/2),
+
+gaussian      exp(-s^2/(2 h^2)) / (2 pi h^2 C) [erf(min(c, Z_high - z)/t) - erf(max(-c, Z_low - z)/t)] / 2
+epanechnikov  that in the plane times the integral of 3/(4 h) (1 - z^2/h^2)
+
+No grid in Z is needed, and over all Z the smoothing along Z leaves only the rounder cut of the Gaussian. Within limits of Z
+it counts: stars beyond them smear in, those within smear out, the more the wider the kernel.
+
 Near the border of a sample both densities fall, the mean one less, since it reaches inside: the contrast is low there, and
 high just beyond an empty border; the least mean density keeps that out. Poggio et al. (2021) take 0.3 and 2 kpc.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,6 +31,7 @@ from discatlas.errors import DiscatlasError, nearest
 Array = NDArray[np.float64]
 KERNELS = ("epanechnikov", "gaussian")
 TRUNCATION = 3.0  # of the Gaussian, in sigmas
+SPHERE = math.erf(TRUNCATION / math.sqrt(2.0)) - math.sqrt(2.0 / math.pi) * TRUNCATION * math.exp(-0.5 * TRUNCATION**2)
 N_CHUNKS = 32  # of stars: their sums are added in this order on any number of threads
 MAX_NODES = 4_000_000
 
@@ -49,7 +61,15 @@ def grid_axes(limits_kpc: Sequence[Sequence[float]], spacing_kpc: float) -> tupl
 
 
 def kernel_sums(
-    x: Array, y: Array, X: Array, Y: Array, width_kpc: float, kernel: str, with_squares: bool = True
+    x: Array,
+    y: Array,
+    X: Array,
+    Y: Array,
+    width_kpc: float,
+    kernel: str,
+    with_squares: bool = True,
+    z: Array | None = None,
+    Z_limits_kpc: Sequence[float] | None = None,
 ) -> tuple[Array, Array]:
     """Return the sums over stars of the kernel [1/kpc2] and of its square at each node, shape (len(X), len(Y)) each.
 
@@ -65,11 +85,15 @@ def kernel_sums(
         h of the kernel.
     kernel : str
         One of `KERNELS`.
+    z : array, shape (n,), or None
+        Heights of the stars [kpc] for kernels in three dimensions, integrated over Z; None for kernels in the plane.
+    Z_limits_kpc : (float, float) or None
+        Range of Z of the integral; None for all.
 
     Raises
     ------
     DiscatlasError
-        For an unknown kernel or a width that is not above zero.
+        For an unknown kernel, a width that is not above zero, and limits of Z out of order or without heights.
     """
     if kernel not in KERNELS or not width_kpc > 0:
         raise DiscatlasError(
@@ -80,13 +104,31 @@ def kernel_sums(
     reach = TRUNCATION * width_kpc if is_gaussian else width_kpc
     out = np.zeros((N_CHUNKS, 2 if with_squares else 1, X.size, Y.size))
     edges = np.linspace(0, x.size, N_CHUNKS + 1).astype(np.int64)
-    _scatter(x, y, edges, X[0], X[1] - X[0], Y[0], Y[1] - Y[0], width_kpc, reach, is_gaussian, out)
+    low, high = _heights(z, Z_limits_kpc)
+    grid = X[0], X[1] - X[0], Y[0], Y[1] - Y[0]
+    if z is None:
+        _scatter(x, y, edges, *grid, width_kpc, reach, is_gaussian, out)
+    else:
+        _scatter_projected(x, y, z, edges, *grid, width_kpc, reach, is_gaussian, low, high, out)
     sums = out.sum(axis=0)
     if is_gaussian:
-        norm = 1.0 / (2.0 * np.pi * width_kpc**2 * (1.0 - np.exp(-0.5 * TRUNCATION**2)))
+        inside = (1.0 - np.exp(-0.5 * TRUNCATION**2)) if z is None else SPHERE
+        norm = 1.0 / (2.0 * np.pi * width_kpc**2 * inside)
     else:
         norm = 9.0 / (16.0 * width_kpc**2)
     return norm * sums[0], norm**2 * sums[1] if with_squares else norm * sums[0]
+
+
+def _heights(z: Array | None, Z_limits_kpc: Sequence[float] | None) -> tuple[float, float]:
+    if Z_limits_kpc is None:
+        return -np.inf, np.inf
+    low, high = Z_limits_kpc
+    if z is None or not low < high:
+        raise DiscatlasError(
+            f"over-density: got Z_limits_kpc [{low:g}, {high:g}]"
+            f"{' in two dimensions' if z is None else ''}; expected null in two dimensions (use selection), else low < high"
+        )
+    return float(low), float(high)
 
 
 def density_contrast(
@@ -98,6 +140,8 @@ def density_contrast(
     mean_kpc: float,
     kernel: str,
     min_density_share_per_kpc2: float,
+    z: Array | None = None,
+    Z_limits_kpc: Sequence[float] | None = None,
 ) -> dict[str, Array]:
     """Return the columns of contract ``overdensity`` beside the places, shape (len(X) len(Y),) each, Y running fastest.
 
@@ -107,6 +151,8 @@ def density_contrast(
         Widths of the two kernels.
     min_density_share_per_kpc2 : float
         Mean density below which there is no contrast, as a share of all stars.
+    z, Z_limits_kpc
+        For smoothing in three dimensions (Zari et al. 2025, Eq. 15): see `kernel_sums`.
 
     Raises
     ------
@@ -117,8 +163,8 @@ def density_contrast(
         raise DiscatlasError(
             f"over-density: got local_kpc {local_kpc:g} and mean_kpc {mean_kpc:g}; expected the first to be smaller"
         )
-    local, squares = (part.ravel() for part in kernel_sums(x, y, X, Y, local_kpc, kernel))
-    mean = kernel_sums(x, y, X, Y, mean_kpc, kernel, with_squares=False)[0].ravel()
+    local, squares = (part.ravel() for part in kernel_sums(x, y, X, Y, local_kpc, kernel, True, z, Z_limits_kpc))
+    mean = kernel_sums(x, y, X, Y, mean_kpc, kernel, False, z, Z_limits_kpc)[0].ravel()
     known = (mean >= min_density_share_per_kpc2 * x.size) & (mean > 0)
     if not known.any():
         raise DiscatlasError(
@@ -179,3 +225,70 @@ def _scatter(
                     row = out[chunk, 1, i]
                     for j in range(low, high + 1):
                         row[j] += (across * along[j]) ** 2
+
+
+@njit(cache=True)
+def _share_along_z(
+    s2: float, width: float, is_gaussian: bool, below: float, above: float, t_low: float, t_high: float
+) -> float:
+    """Return the integral over Z, from `below` to `above` the star, of the kernel at squared distance s2 in the plane.
+
+    `t_low` and `t_high` are the same integral's ends for a kernel that reaches beyond both limits.
+    """
+    if not is_gaussian:
+        return t_high - t_low
+    cut = np.sqrt(max((TRUNCATION * width) ** 2 - s2, 0.0))
+    if below >= cut or above <= -cut:
+        return 0.0
+    if below > -cut and above < cut:
+        return 0.5 * (t_high - t_low)
+    end = math.erf(cut / (math.sqrt(2.0) * width))
+    return 0.5 * ((t_high if above < cut else end) - (t_low if below > -cut else -end))
+
+
+@njit(cache=True, parallel=True)
+def _scatter_projected(
+    x: Array,
+    y: Array,
+    z: Array,
+    edges: NDArray,
+    X_0: float,
+    X_step: float,
+    Y_0: float,
+    Y_step: float,
+    width: float,
+    reach: float,
+    is_gaussian: bool,
+    Z_low: float,
+    Z_high: float,
+    out: Array,
+) -> None:
+    """Add the kernel in three dimensions of each star, integrated over Z, without its norm, and its square to the nodes."""
+    n_X, n_Y = out.shape[2], out.shape[3]
+    for chunk in prange(edges.size - 1):
+        for k in range(edges[chunk], edges[chunk + 1]):
+            below, above = Z_low - z[k], Z_high - z[k]
+            if is_gaussian:
+                t_low, t_high = math.erf(below / (math.sqrt(2.0) * width)), math.erf(above / (math.sqrt(2.0) * width))
+            else:
+                ends = min(max(below / width, -1.0), 1.0), min(max(above / width, -1.0), 1.0)
+                t_low, t_high = 0.75 * (ends[0] - ends[0] ** 3 / 3.0), 0.75 * (ends[1] - ends[1] ** 3 / 3.0)
+            first_X = max(0, int(np.ceil((x[k] - reach - X_0) / X_step)))
+            last_X = min(n_X - 1, int(np.floor((x[k] + reach - X_0) / X_step)))
+            first_Y = max(0, int(np.ceil((y[k] - reach - Y_0) / Y_step)))
+            last_Y = min(n_Y - 1, int(np.floor((y[k] + reach - Y_0) / Y_step)))
+            for i in range(first_X, last_X + 1):
+                u = X_0 + i * X_step - x[k]
+                for j in range(first_Y, last_Y + 1):
+                    v = Y_0 + j * Y_step - y[k]
+                    s2 = u * u + v * v
+                    if is_gaussian:
+                        if s2 > reach * reach:
+                            continue
+                        inside = np.exp(-0.5 * s2 / width**2)
+                    else:
+                        inside = max(1.0 - (u / width) ** 2, 0.0) * max(1.0 - (v / width) ** 2, 0.0)
+                    value = inside * _share_along_z(s2, width, is_gaussian, below, above, t_low, t_high)
+                    out[chunk, 0, i, j] += value
+                    if out.shape[1] > 1:
+                        out[chunk, 1, i, j] += value * value

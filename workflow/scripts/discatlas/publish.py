@@ -23,6 +23,11 @@ def to_csv(columns: Mapping[str, NDArray]) -> str:
     return stream.getvalue()
 
 
+def latex_text(text: str) -> str:
+    r"""Return a text with the characters plain that LaTeX reads as commands: ``5 %`` gives ``5 \%``."""
+    return re.sub(r"([&%#_$])", r"\\\1", text)
+
+
 def with_error(value: float, minus: float, plus: float | None = None) -> str:
     r"""Return ``$v \pm e$`` (or ``$v_{-a}^{+b}$`` if `plus` is given) with two digits of the smaller error.
 
@@ -69,7 +74,7 @@ def profile_latex(columns: Mapping[str, NDArray], axis: str, quantities: Sequenc
     stream = io.StringIO()
     latex = {
         "tabletype": "table",
-        "caption": re.sub(r"([&%#_$])", r"\\\1", caption),
+        "caption": latex_text(caption),
         "units": {name: unit for name, unit in head.items() if unit},
     }
     table.write(stream, format="ascii.latex", latexdict=latex)

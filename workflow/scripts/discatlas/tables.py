@@ -28,20 +28,31 @@ PROVENANCE_KEY = b"discatlas"
 def to_table(data: Mapping[str, Any] | pa.Table, schema: pa.Schema) -> pa.Table:
     """Return `data` (arrays by name, a polars frame or an Arrow table) as an Arrow table of exactly `schema`.
 
-    NaN in a float array becomes null; masked arrays keep their mask as null.
+    NaN in a float array becomes null; masked arrays keep their mask as null. A list column takes an array of shape
+    (n, k), of which a row that begins with NaN becomes null.
     """
     if hasattr(data, "to_arrow"):
         data = data.to_arrow()
     columns = []
     for field in schema:
         column = data[field.name]
-        if isinstance(column, np.ndarray):
+        if pa.types.is_list(field.type) and isinstance(column, np.ndarray):
+            column = _to_lists(column, field.type)
+        elif isinstance(column, np.ndarray):
             mask = np.ma.getmaskarray(column) if isinstance(column, np.ma.MaskedArray) else None
             column = pa.array(np.asarray(column), type=field.type, from_pandas=True, mask=mask)
         elif not isinstance(column, (pa.Array, pa.ChunkedArray)):
             column = pa.array(column, type=field.type, from_pandas=True)
         columns.append(_nan_to_null(column).cast(field.type))
     return pa.table(columns, schema=schema)
+
+
+def _to_lists(rows: np.ndarray, kind: pa.ListType) -> pa.ListArray:
+    """Return the rows of an array of shape (n, k) as lists."""
+    offsets = pa.array(np.arange(rows.shape[0] + 1, dtype=np.int32) * rows.shape[1])
+    values = pa.array(np.ascontiguousarray(rows).ravel(), type=kind.value_type)
+    missing = pa.array(np.isnan(rows[:, 0])) if rows.shape[1] else None
+    return pa.ListArray.from_arrays(offsets, values, type=kind, mask=missing)
 
 
 def _nan_to_null(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
@@ -191,7 +202,8 @@ def read_batches(
 ) -> Iterator[dict[str, np.ndarray]]:
     """Yield a Parquet table as arrays by column name, at most `rows` rows at a time, in file order.
 
-    Floats and nullable integers come as float64 with NaN for null, complete integers as they are, strings as objects.
+    Floats and nullable integers come as float64 with NaN for null, complete integers as they are, strings as objects,
+    lists of one length k as an array of shape (n, k) with NaN in the rows that are null.
 
     Raises
     ------
@@ -224,9 +236,23 @@ def _read_record_batches(path: Path, columns: Sequence[str] | None, rows: int) -
 
 
 def _to_numpy(column: pa.Array) -> np.ndarray:
+    if pa.types.is_list(column.type):
+        return _from_lists(column)
     if pa.types.is_floating(column.type) or (pa.types.is_integer(column.type) and column.null_count):
         return column.cast(pa.float64()).to_numpy(zero_copy_only=False)
     return column.to_numpy(zero_copy_only=False)
+
+
+def _from_lists(column: pa.ListArray) -> np.ndarray:
+    """Return lists of one length as an array of shape (n, k)."""
+    known = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))
+    lengths = np.unique(pc.list_value_length(column.drop_null()).to_numpy())
+    if lengths.size > 1:
+        raise DiscatlasError(f"a list column holds lists of {lengths[0]} to {lengths[-1]} values, expected one length")
+    values = column.drop_null().flatten().to_numpy(zero_copy_only=False)
+    rows = np.full((len(column), int(lengths[0]) if lengths.size else 0), np.nan, dtype=values.dtype)
+    rows[known] = values.reshape(known.size, -1) if known.size else 0.0
+    return rows
 
 
 def frame_batches(

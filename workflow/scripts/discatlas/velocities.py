@@ -1,18 +1,23 @@
 """Published corrections of catalogue columns, as declared steps: each is named, has a source, and is counted.
 
-Radial velocities and magnitudes are Gaia DR3's. In the formulas g = grvs_mag, T = rv_template_teff, v =
-radial_velocity. The domains of `hot_star_velocity` and `cool_star_velocity` are disjoint: at most one acts on a star.
-A star outside a correction's domain, or whose g or T is missing, is outside its published range and stays as it is.
+Radial velocities and magnitudes are Gaia DR3's, but for `radio_lsr_velocity`. In the formulas g = grvs_mag,
+T = rv_template_teff, v = radial_velocity. The domains of `hot_star_velocity` and `cool_star_velocity` are disjoint: at
+most one acts on a star. A star outside a correction's domain, or whose g or T is missing, is outside its published range
+and stays as it is.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
+from astropy import units
+from astropy.coordinates import FK4, ICRS
 from numpy.typing import NDArray
 
 from discatlas.astrometry import ZERO_POINT_COLUMNS, parallax_zero_point
 from discatlas.errors import DiscatlasError, nearest
+from discatlas.frames import unit_vectors
 
 Array = NDArray[np.float64]
 Columns = Mapping[str, Array]
@@ -50,6 +55,28 @@ def spurious_velocity(columns: Columns) -> dict[str, Array]:
     return {"radial_velocity": np.where(is_spurious, np.nan, v)}
 
 
+@cache
+def radio_solar_motion() -> tuple[float, float, float]:
+    """Return the motion of the Sun that defines the radio LSR, along ICRS axes [km/s].
+
+    20 km/s toward right ascension 18 h, declination +30 deg of equinox 1900 (Gordon 1975), which is (U, V, W) = (10.3,
+    15.3, 7.7) km/s in Galactic axes (Reid et al. 2009, ApJ 700, 137). It is a convention of observatories: the true
+    motion of the Sun is another.
+    """
+    apex = FK4(ra=270 * units.deg, dec=30 * units.deg, equinox="B1900").transform_to(ICRS())
+    x, y, z = 20.0 * apex.cartesian.xyz.value
+    return float(x), float(y), float(z)
+
+
+def radio_lsr_velocity(columns: Columns) -> dict[str, Array]:
+    """Return v - V.n [km/s]: a velocity relative to the radio LSR made barycentric.
+
+    V is the motion of `radio_solar_motion`, n the direction of the star. Every star that has a velocity is corrected.
+    """
+    outward = unit_vectors(np.asarray(columns["ra"], float), np.asarray(columns["dec"], float))[2]
+    return {"radial_velocity": np.asarray(columns["radial_velocity"], float) - np.array(radio_solar_motion()) @ outward}
+
+
 @dataclass(frozen=True)
 class Correction:
     """One correction: its function of the columns, the columns that it reads, and where it is from."""
@@ -76,6 +103,9 @@ CORRECTIONS = {
         spurious_velocity,
         ("radial_velocity", "grvs_mag", "phot_g_mean_mag"),
         "as in Brown's milkyway-rotation-curve code",
+    ),
+    "radio_lsr_velocity": Correction(
+        radio_lsr_velocity, ("radial_velocity", "ra", "dec"), "Gordon 1975; Reid et al. 2009, ApJ 700, 137"
     ),
 }
 

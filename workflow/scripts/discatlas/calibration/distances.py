@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from discatlas.calibration.coverage import Intervals, symmetric
 from discatlas.calibration.galaxy import SUN, draw_stars, galaxy
 from discatlas.calibration.study import Key, Study
+from discatlas.cepheids import COLOUR_RATIO, FUNDAMENTAL, SCATTER_MAG, absolute_wesenheit_mag, mean_metallicity
 from discatlas.distances import estimate_distance
 from discatlas.frames import galactic_angles
 from discatlas.simulation.surveys.distances import estimate_distances
@@ -62,6 +63,27 @@ def draw_radii(rng: np.random.Generator) -> dict[Key, Intervals]:
     return {Key("distance galactocentric_radius", "1 sigma error"): Intervals(value, lo, hi, distance[seen])}
 
 
+def draw_cepheids(rng: np.random.Generator) -> dict[Key, Intervals]:
+    """Observe Cepheids that scatter about the relation, with the mean metallicity of their radius, behind dust."""
+    R0 = SUN.R0_kpc
+    ra, dec = rng.uniform(0, 360, 60 * N_STARS), np.degrees(np.arcsin(rng.uniform(-1, 1, 60 * N_STARS)))
+    l_deg, b_deg = galactic_angles(ra, dec)
+    seen = np.flatnonzero(np.abs(b_deg) < 8)[:N_STARS]
+    distance, period = rng.uniform(0.5, 12.0, seen.size), 10.0 ** rng.uniform(0.4, 1.6, seen.size)
+    rho = distance * np.cos(np.radians(b_deg[seen]))
+    R = np.sqrt(R0**2 + rho**2 - 2 * R0 * rho * np.cos(np.radians(l_deg[seen])))
+    W = absolute_wesenheit_mag(period, mean_metallicity(R)) + 5 * np.log10(distance) + 10
+    W += SCATTER_MAG * rng.standard_normal(seen.size)
+    colour = 0.8 + rng.uniform(0, 1.7, seen.size)
+    bands = {"g": COLOUR_RATIO * colour, "bp": COLOUR_RATIO * colour + 0.5 * colour}
+    bands["rp"] = bands["bp"] - colour
+    columns = {f"phot_{band}_mean_mag": W + offset for band, offset in bands.items()}
+    columns |= {"ra": ra[seen], "dec": dec[seen], "period_d": period}
+    columns["pulsation_mode"] = np.full(seen.size, FUNDAMENTAL, object)
+    value, _, lo, hi = estimate_distance(columns, "period_wesenheit", R0).values()
+    return {Key("distance period_wesenheit", "percentiles"): Intervals(value, lo, hi, distance)}
+
+
 REASONS = {
     Key("distance inverse_parallax", "percentiles"): (
         "1/(parallax - error) exists only where the parallax exceeds its error, which selects by the noise"
@@ -90,8 +112,15 @@ RADII = Study(
     draw_radii,
     "clusters within 8 deg of the plane, 0.5 to 5 kpc away and 0.5 kpc or more beyond the solar circle; radii to 0.1 kpc",
 )
+CEPHEIDS = Study(
+    "distances, Cepheids",
+    "Cepheids",
+    draw_cepheids,
+    f"Cepheids within 8 deg of the plane, 0.5 to 12 kpc away, {SCATTER_MAG:g} mag about the relation, of mean metallicity",
+)
 STUDIES = (
     *(_study(True, error_mas) for error_mas in (0.02, 0.1, 0.5)),
     *(_study(False, error_mas) for error_mas in (0.02, 0.1)),
     RADII,
+    CEPHEIDS,
 )

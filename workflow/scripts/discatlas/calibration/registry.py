@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from discatlas.calibration import (
     azimuthal,
+    comparison,
     distances,
     gradients,
     local_oort,
@@ -36,6 +37,7 @@ STUDIES: tuple[Study, ...] = (
     *rotation.STUDIES,
     *gradients.STUDIES,
     *azimuthal.STUDIES,
+    *comparison.STUDIES,
     *spiral_fit.STUDIES,
 )
 UNEXPLAINED = "no cause known: by chance 0.3 % of rows with right errors fail"

@@ -1,4 +1,4 @@
-"""A residual map beside a density contrast, and their correlation among those with moved copies of the contrast."""
+"""A map beside a density contrast, and their correlation among those of maps that know nothing of each other."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,26 +8,31 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 from numpy.typing import NDArray
+from scipy.stats import beta
 
+from discatlas.contracts import join_unit, split_unit
 from discatlas.errors import DiscatlasError
 from discatlas.plotting import labels, limits, overlays, top_bars
 from discatlas.plotting.azimuthal import format_p
-from discatlas.plotting.cells import DECORATION, MapFacts, draw_cells, infix
-from discatlas.plotting.contrast import CONTRAST_LABEL, ContrastGrid, draw_contrast_contours
+from discatlas.plotting.cells import DECORATION, MapFacts, draw_cells
+from discatlas.plotting.contrast import CONTOUR_COLOUR, CONTRAST_LABEL, ContrastGrid, draw_contrast_contours
 from discatlas.plotting.panels import Head, draw_mesh
 from discatlas.plotting.residual_maps import Overlay, keep_corner
-from discatlas.plotting.style import PAGE_MM, SMALL_PT, add_axes_mm, diverging_map, figure_style, new_figure
+from discatlas.plotting.style import PAGE_MM, SEQUENTIAL, SMALL_PT, add_axes_mm, diverging_map, figure_style, new_figure
+from discatlas.tables import check_columns
 
 SCALED_LABEL, R_LABEL = r"$r\,\sqrt{n/n_\mathrm{map}}$", "correlation $r$"
-DIMENSIONLESS = (CONTRAST_LABEL, SCALED_LABEL, R_LABEL)
+AUTOCORRELATION_LABEL, DENSITY_LABEL = "autocorrelation", "probability density"
+DIMENSIONLESS = (CONTRAST_LABEL, SCALED_LABEL, R_LABEL, AUTOCORRELATION_LABEL, DENSITY_LABEL)
 _LEFT, _RIGHT, _BETWEEN, _BELOW, _NULL = 12.0, 2.5, 10.0, 9.0, 42.0  # [mm]
 _WIDTH = (PAGE_MM - _LEFT - _RIGHT - _BETWEEN) / 2
 _HEIGHTS = (30.0, 82.0)  # least and greatest height of a map [mm]
-_NULL_COLOUR, _OBSERVED = "0.62", "#b5321f"
+_NULL_COLOUR, _OBSERVED, _EFFECTIVE = "0.62", "#b5321f", "#14397a"
 _MOVES = {
     "rotations_centre": "rotations about the Galactic centre",
     "rotations_sun": "rotations about the Sun",
     "shifts": "rotations about the Galactic centre with stretched radii",
+    "effective_cells": "as many independent cells as the autocorrelations of both maps leave",
 }
 Columns = Mapping[str, NDArray]
 
@@ -36,7 +41,7 @@ Columns = Mapping[str, NDArray]
 def draw_comparison_figure(
     cells: Columns,
     facts: MapFacts,
-    quantity: str,
+    column: str,
     null: Columns,
     summary: Mapping[str, Any],
     overlay: Overlay,
@@ -44,23 +49,27 @@ def draw_comparison_figure(
     title: str,
     percentile: float,
 ) -> Figure:
-    """Draw the contrast (a), the residual with its contours (b), the null distribution of r (c), and r of each move (d).
+    """Draw the contrast (a), the map with its contours (b), the null distribution of r (c), and r of each move (d).
+
+    Without moves (d) shows the autocorrelations that tell how many cells are independent.
 
     Parameters
     ----------
     cells : mapping of str to ndarray, shape (m,)
-        Columns of contract ``metallicity_residual`` with axes X and Y.
+        Columns of contract ``map`` or ``metallicity_residual`` with axes X and Y.
+    column : str
+        The one that is compared, such as ``v_R_ml_mean_kms`` or ``feh_residual_dex``.
     null : mapping of str to ndarray
         Columns of contract ``overdensity_comparison``; its row ``observed`` is the map as it is.
     summary : mapping
-        Record of the comparison: ``p_value`` and ``null``.
+        Record of the comparison: ``p_value`` and ``null``, and what is known of the effective number of cells.
     overlay : Overlay
         With a contrast.
 
     Raises
     ------
     DiscatlasError
-        If the map is not one of X and Y, or if there is no correlation.
+        If the map is not one of X and Y or has no such column, or if there is no correlation.
     """
     if facts.axes != ("X_kpc", "Y_kpc") or overlay.contrast is None:
         raise DiscatlasError(
@@ -69,8 +78,10 @@ def draw_comparison_figure(
     is_observed = null["kind"].astype(str) == "observed"
     if not is_observed.any() or not np.isfinite(null["r"][is_observed]).all():
         raise DiscatlasError("comparison: no correlation: the maps share too few cells; nothing to draw")
-    residual = np.asarray(cells[infix(quantity, "residual")], dtype=np.float64)
-    head = Head(title, _note(facts, residual, summary))
+    check_columns("comparison", [column], list(cells))
+    values = np.asarray(cells[column], dtype=np.float64)
+    label, words, is_centred = describe_column(column)
+    head = Head(title, _note(facts, values, words, summary))
     (x0, x1), (y0, y1) = facts.limits
     height = float(np.clip(_WIDTH * (y1 - y0) / (x1 - x0), *_HEIGHTS))
     below = head.height + top_bars.OVER_PANEL + height + 16.0
@@ -78,26 +89,46 @@ def draw_comparison_figure(
     head.write(figure)
     maps = [top_bars.add_panel(figure, _LEFT + k * (_WIDTH + _BETWEEN), head.height, _WIDTH, height) for k in range(2)]
     _draw_contrast(*maps[0], overlay.contrast, facts, percentile)
-    symbol = rf"residual $\Delta{labels.symbol(quantity)}$"
     centres = np.stack([cells["X_centre_kpc"], cells["Y_centre_kpc"]], axis=1).astype(np.float64)
-    norm = limits.linear_norm(residual, percentile, centred=True)
-    mappable = draw_cells(maps[1][0], facts, centres, residual, diverging_map(), norm)
-    top_bars.draw_top_bar(maps[1][1], mappable, labels.with_unit(symbol, labels.column_unit(quantity)))
+    norm = limits.linear_norm(values, percentile, centred=is_centred)
+    cmap = diverging_map() if is_centred else SEQUENTIAL
+    top_bars.draw_top_bar(maps[1][1], draw_cells(maps[1][0], facts, centres, values, cmap, norm), label)
     _finish_maps([ax for ax, _ in maps], (_WIDTH, height), facts, centres, overlay)
     low = [add_axes_mm(figure, _LEFT + k * (_WIDTH + _BETWEEN), below, _WIDTH, _NULL) for k in range(2)]
     _draw_null(low[0], null, is_observed, summary)
-    _draw_moves(low[1], null, is_observed)
+    _draw_moves(low[1], null, is_observed) if not is_observed.all() else _draw_autocorrelation(low[1], summary)
     return figure
 
 
-def _note(facts: MapFacts, residual: NDArray[np.float64], summary: Mapping[str, Any]) -> Sequence[str]:
+def describe_column(column: str) -> tuple[str, str, bool]:
+    """Return the label with its unit of a column of cells, what it is in words, and whether its zero has a meaning."""
+    base, suffix = split_unit(column)
+    if base.startswith("sigma_"):
+        return labels.dispersion_label(join_unit(base.removeprefix("sigma_"), suffix)), "a dispersion", False
+    for ending, words in (("residual", "residual"), ("ml_mean", "mean"), ("mean", "mean"), ("median", "median")):
+        if base.endswith(f"_{ending}"):
+            quantity = join_unit(base.removesuffix(f"_{ending}"), suffix)
+            symbol, unit = labels.symbol(quantity), labels.column_unit(quantity)
+            text = rf"\Delta{symbol}" if words == "residual" else symbol
+            is_centred = words == "residual" or labels.is_signed(quantity)
+            return labels.with_unit(f"{words} ${text}$", unit), f"a {words}", is_centred
+    return labels.axis_label(column), "a value", labels.is_signed(column)
+
+
+def _note(facts: MapFacts, values: NDArray[np.float64], words: str, summary: Mapping[str, Any]) -> Sequence[str]:
     move = _MOVES.get(str(summary.get("null")), str(summary.get("null")))
-    counted = (
-        f"{facts.n_stars:,} {facts.objects} in the map; {int(np.isfinite(residual).sum()):,} cells with a residual"
-    )
+    counted = f"{facts.n_stars:,} {facts.objects} in the map; {int(np.isfinite(values).sum()):,} cells with {words}"
+    worth = []
+    if summary.get("n_effective") is not None:
+        p, least = format_p(summary.get("p_value_effective")).replace("$", ""), summary.get("r_detectable")
+        found = f"; 80 % of all |r| = {least:.2f} would be found at 5 %" if least is not None else ""
+        worth = [
+            f"By their autocorrelations (blue) the maps are worth {summary['n_effective']:.0f} independent cells: {p}{found}"
+        ]
     return [
         f"{counted}; selection: {facts.selection or 'none'}; white in (a): no data",
         f"Null: {move}. Contours: density contrast of 0 (thick) and 0.5 (thin). Black: spiral arms of Reid et al. (2019)",
+        *worth,
     ]
 
 
@@ -139,17 +170,40 @@ def _draw_null(ax: Axes, null: Columns, is_observed: NDArray[np.bool_], summary:
     values = null["score"] / np.sqrt(n_map)
     drawn = values[~is_observed & np.isfinite(values)]
     observed = float(null["r"][is_observed][0])
-    reach = 1.06 * max(np.abs(drawn).max() if drawn.size else 0.1, abs(observed), 0.05)
+    n_effective = summary.get("n_effective")
+    widest = np.abs(drawn).max() if drawn.size else min(3.5 / np.sqrt(n_effective or 100.0), 0.95)
+    reach = 1.06 * max(float(widest), abs(observed), 0.05)
     n_bins = int(np.clip(np.sqrt(drawn.size) * 1.3, 8, 41))
-    ax.hist(drawn, bins=np.linspace(-reach, reach, n_bins + 1), color=_NULL_COLOUR, zorder=2)
+    if drawn.size:
+        ax.hist(drawn, bins=np.linspace(-reach, reach, n_bins + 1), color=_NULL_COLOUR, zorder=2)
+    if n_effective is not None:
+        r = np.linspace(-min(reach, 1.0), min(reach, 1.0), 401)
+        height = drawn.size * 2 * reach / n_bins if drawn.size else 1.0
+        density = 0.5 * beta.pdf(0.5 * (1.0 + r), n_effective / 2 - 1, n_effective / 2 - 1)
+        ax.plot(r, height * density, color=_EFFECTIVE, linewidth=0.9, zorder=3)
     ax.axvline(observed, color=_OBSERVED, linewidth=1.2, zorder=4)
     ax.axvline(0.0, color="0.4", linewidth=0.5, zorder=1, gid=DECORATION)
     ax.set_xlim(-reach, reach)
     ax.set_ylim(0, 1.3 * ax.get_ylim()[1])
-    ax.set_xlabel(SCALED_LABEL, labelpad=1.5)
-    ax.set_ylabel(f"{labels.COUNT} moved maps", labelpad=2)
+    ax.set_xlabel(SCALED_LABEL if drawn.size else R_LABEL, labelpad=1.5)
+    ax.set_ylabel(f"{labels.COUNT} moved maps" if drawn.size else DENSITY_LABEL, labelpad=2)
     words = f"$r$ = {observed:.2f}, {format_p(summary.get('p_value'))}".replace("-", "\N{MINUS SIGN}")
     ax.set_title(f"(c) {words}; {int(n_map):,} cells", loc="left", pad=3)
+
+
+def _draw_autocorrelation(ax: Axes, summary: Mapping[str, Any]) -> None:
+    """Draw the autocorrelation of both maps against the distance of cells, averaged over directions."""
+    curves = {name: np.array(values, dtype=np.float64) for name, values in summary["autocorrelation"].items()}
+    for name, label, colour in (("cells", "map (b)", _OBSERVED), ("grid", "contrast (a)", CONTOUR_COLOUR)):
+        ax.plot(curves["distance_kpc"], curves[name], color=colour, linewidth=1.0, label=label, zorder=3)
+    ax.axhline(0.0, color="0.4", linewidth=0.5, zorder=1, gid=DECORATION)
+    ax.set_xlim(0.0, None)
+    ax.set_xlabel("distance of cells [kpc]", labelpad=1.5)
+    ax.set_ylim(min(ax.get_ylim()[0], -0.2), 1.0)
+    ax.yaxis.set_major_locator(MultipleLocator(0.2))
+    ax.set_ylabel(AUTOCORRELATION_LABEL, labelpad=1)
+    ax.legend(loc="upper right", frameon=False, fontsize=SMALL_PT, handlelength=1.5)
+    ax.set_title("(d) autocorrelation of both maps", loc="left", pad=3, fontsize=SMALL_PT + 1)
 
 
 def _draw_moves(ax: Axes, null: Columns, is_observed: NDArray[np.bool_]) -> None:

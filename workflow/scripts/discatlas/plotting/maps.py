@@ -14,6 +14,7 @@ from discatlas.contracts import join_unit, split_unit
 from discatlas.errors import DiscatlasError, nearest
 from discatlas.plotting import labels, limits, overlays
 from discatlas.plotting.cells import COLOUR_BAR, MapFacts, draw_cells, infix
+from discatlas.plotting.contrast import ContrastGrid, draw_contrast_contours
 from discatlas.plotting.style import (
     DISPERSION,
     ERROR,
@@ -46,6 +47,7 @@ def draw_map_figure(
     R0_kpc: float,
     z_sun_kpc: float,
     arms: Sequence[Arm] = (),
+    contrast: ContrastGrid | None = None,
     title: str = "",
     percentile: float = 98.0,
 ) -> Figure:
@@ -61,6 +63,8 @@ def draw_map_figure(
         The Sun's distance to the Galactic centre and height above the plane.
     arms : sequence of Arm
         Spiral arms, drawn in the planes (X, Y) and (phi, R) only.
+    contrast : ContrastGrid or None
+        A density contrast whose contours lie over the mean, in the plane (X, Y) only.
     percentile : float
         Central share of the cells [per cent] inside the colour limits, 96 or more. Velocities v_R and v_Z are
         centred on zero; other quantities have a sequential scale.
@@ -73,7 +77,10 @@ def draw_map_figure(
     _check(cells, facts, quantity)
     centres = np.stack([cells[infix(axis, "centre")] for axis in facts.axes], axis=1).astype(np.float64)
     width, height = _panel_size(facts)
+    in_plane = facts.axes == ("X_kpc", "Y_kpc")
     note = _note(cells, facts, quantity)
+    if contrast is not None and in_plane:
+        note += ["Green in (a): density contrast of 0 (thick) and 0.5 (thin)"]
     title_lines = wrap(title, PAGE_MM - 2 * _LEFT, FONT_PT + 1.5)
     above = 2.5 + 4.8 * len(title_lines)
     top = above + 3.0 * len(note) + 1.5
@@ -89,6 +96,8 @@ def draw_map_figure(
         _draw_bar(add_axes_mm(figure, left + width + _BAR_GAP, upper, _BAR, height), mappable, panel)
         ax.set_title(f"({'abcd'[number]}) {panel[0]}", loc="left", pad=3)
         _draw_overlays(ax, (width, height), facts, centres, sun, arms, named=number == 3)
+        if contrast is not None and in_plane and number == 0:
+            draw_contrast_contours(ax, contrast)
     return figure
 
 
