@@ -50,7 +50,7 @@ def run(folder, *arguments, check=True, **options):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=600,
+        timeout=1800,
         check=False,
         env=environment(),
     )
