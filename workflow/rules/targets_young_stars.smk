@@ -22,7 +22,7 @@ BINARIES = made_for("binaries")
 PAGES_OF_MAPS = [
     name
     for name, spec in config["population_pages"].items()
-    if all(panel["sample"] in SAMPLES for panel in spec["panels"])
+    if spec["panels"] and all(panel["sample"] in SAMPLES for panel in spec["panels"])
 ]
 TABLES += [
     f"results/catalogues/matches/overlaps_{name}.{kind}" for name in OVERLAPS for kind in ("parquet", "csv", "tex")
