@@ -183,6 +183,13 @@ def density_contrast(
     }
 
 
+@njit(cache=True)
+def _reached(place: float, reach: float, first: float, step: float, n: int) -> tuple[int, int]:
+    """Return the first and last of n nodes along an axis that are within `reach` of a place."""
+    low, high = int(np.ceil((place - reach - first) / step)), int(np.floor((place + reach - first) / step))
+    return max(0, low), min(n - 1, high)
+
+
 @njit(cache=True, parallel=True)
 def _scatter(
     x: Array,
@@ -202,10 +209,8 @@ def _scatter(
     for chunk in prange(edges.size - 1):
         along = np.empty(n_Y)
         for k in range(edges[chunk], edges[chunk + 1]):
-            first_X = max(0, int(np.ceil((x[k] - reach - X_0) / X_step)))
-            last_X = min(n_X - 1, int(np.floor((x[k] + reach - X_0) / X_step)))
-            first_Y = max(0, int(np.ceil((y[k] - reach - Y_0) / Y_step)))
-            last_Y = min(n_Y - 1, int(np.floor((y[k] + reach - Y_0) / Y_step)))
+            first_X, last_X = _reached(x[k], reach, X_0, X_step, n_X)
+            first_Y, last_Y = _reached(y[k], reach, Y_0, Y_step, n_Y)
             for j in range(first_Y, last_Y + 1):
                 v = ((Y_0 + j * Y_step - y[k]) / width) ** 2
                 along[j] = np.exp(-0.5 * v) if is_gaussian else max(1.0 - v, 0.0)
@@ -273,10 +278,8 @@ def _scatter_projected(
             else:
                 ends = min(max(below / width, -1.0), 1.0), min(max(above / width, -1.0), 1.0)
                 t_low, t_high = 0.75 * (ends[0] - ends[0] ** 3 / 3.0), 0.75 * (ends[1] - ends[1] ** 3 / 3.0)
-            first_X = max(0, int(np.ceil((x[k] - reach - X_0) / X_step)))
-            last_X = min(n_X - 1, int(np.floor((x[k] + reach - X_0) / X_step)))
-            first_Y = max(0, int(np.ceil((y[k] - reach - Y_0) / Y_step)))
-            last_Y = min(n_Y - 1, int(np.floor((y[k] + reach - Y_0) / Y_step)))
+            first_X, last_X = _reached(x[k], reach, X_0, X_step, n_X)
+            first_Y, last_Y = _reached(y[k], reach, Y_0, Y_step, n_Y)
             for i in range(first_X, last_X + 1):
                 u = X_0 + i * X_step - x[k]
                 for j in range(first_Y, last_Y + 1):
